@@ -1,0 +1,80 @@
+"""What all tests share: the real servers, names that don't clash, and a check for leaks."""
+
+import os
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from scripts.services.elasticsearch import is_elasticsearch_healthy
+from scripts.services.rabbitmq import is_rabbitmq_healthy
+from scripts.services.server import wait_until
+
+pytest_plugins = ["tests.services", "tests.support"]
+
+ENVIRONMENT_FILE = Path(__file__).parents[1] / ".services" / "env"
+SERVER_FIXTURES = {"elasticsearch_url", "amqp_url", "private_elasticsearch", "private_rabbitmq"}
+THREADS_END_WITHIN_SECONDS = 5
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses a server, however indirectly, so that `make check` can leave it out."""
+    for item in items:
+        if SERVER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("servers")
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url() -> str:
+    """Give the url of a real Elasticsearch; without one the test fails."""
+    return _url_of("STATS_TEST_ELASTICSEARCH_URL", is_elasticsearch_healthy)
+
+
+@pytest.fixture(scope="session")
+def amqp_url() -> str:
+    """Give the url of a real RabbitMQ; without one the test fails."""
+    return _url_of("STATS_TEST_AMQP_URL", is_rabbitmq_healthy)
+
+
+@pytest.fixture
+def index_prefix() -> str:
+    """Give a prefix for indices and queues that no other test has."""
+    return f"t{secrets.token_hex(4)}-"
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves changed STATS_* variables or running threads to the next one."""
+    settings, threads = _settings(), set(threading.enumerate())
+    yield
+    changed = sorted(name for name, _ in settings.items() ^ _settings().items())
+    for name in changed:
+        os.environ.pop(name, None)
+    os.environ.update(settings)
+
+    def left() -> list[threading.Thread]:
+        return [t for t in threading.enumerate() if not t.daemon and t not in threads]
+
+    try:
+        wait_until(lambda: not left(), timeout_seconds=THREADS_END_WITHIN_SECONDS)
+    except TimeoutError:
+        pytest.fail(f"the test left threads behind: {[thread.name for thread in left()]}")
+    if changed:
+        pytest.fail(f"the test left environment variables changed: {', '.join(changed)}")
+
+
+def _url_of(variable: str, is_healthy: Callable[[str], bool]) -> str:
+    lines = ENVIRONMENT_FILE.read_text().splitlines() if ENVIRONMENT_FILE.exists() else []
+    started = dict(line.split("=", 1) for line in lines)
+    url = os.environ.get(variable) or started.get(variable)
+    if not url:
+        pytest.fail(f"{variable} is not set: set it, or run `make services-up`", pytrace=False)
+    if not is_healthy(url):
+        pytest.fail(f"{variable}: no answer at {url}: run `make services-up`", pytrace=False)
+    return url
+
+
+def _settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("STATS_")}
