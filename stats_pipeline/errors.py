@@ -1,0 +1,150 @@
+"""Errors of stats_pipeline: one root, and families by who can do something about them.
+
+StatsError
+├── ConfigurationError          the host's configuration or a registration is wrong
+│   ├── DefinitionError         a registered event type, aggregation or query can't work
+│   └── DuplicateRegistration   two owners registered one name
+├── UnknownName                 asked for something that nobody registered or that is not active
+│   ├── UnknownEventType
+│   ├── UnknownAggregation
+│   └── UnknownQuery
+├── InvalidEvent                an event can't be taken as it is
+├── QueryError                  a query can't be answered as it was asked
+│   ├── InvalidParameter
+│   └── PermissionDenied
+├── StoreError                  the event store
+│   ├── StoreUnavailable        try again later
+│   ├── StoreRefused            an operator must act (privileges, limits, a wrong address)
+│   ├── PartialResult           the store answered, but not from all of its data
+│   └── IndexLost               an index that we made is gone or was replaced
+├── QueueError                  the message queue
+│   ├── QueueUnavailable        try again later
+│   └── QueueRefused            an operator must act
+└── LeaseLost                   another run took over what this one was working on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class StatsError(Exception):
+    """Be the root of all errors that stats_pipeline raises on purpose."""
+
+
+class ConfigurationError(StatsError):
+    """Say what is wrong in the host's configuration, and what is allowed."""
+
+
+class DefinitionError(ConfigurationError, ValueError):
+    """Say which registered event type, aggregation or query can't work, and why."""
+
+
+class DuplicateRegistration(ConfigurationError):
+    """Name both owners of a name that was registered twice without ``replaces=True``."""
+
+
+class UnknownName(StatsError):
+    """Name what is not known, and the nearest name that is."""
+
+    kind = "name"
+
+    def __init__(self, name: object, known: Iterable[str] = (), reason: str = "") -> None:
+        self.name = name
+        self.known = sorted(known)
+        super().__init__(f"Unknown {self.kind} {str(name)!r}{reason}{nearest(name, self.known)}")
+
+
+class UnknownEventType(UnknownName):
+    """Say that no active event type has this name."""
+
+    kind = "event type"
+
+
+class UnknownAggregation(UnknownName):
+    """Say that no aggregation has this name."""
+
+    kind = "aggregation"
+
+
+class UnknownQuery(UnknownName):
+    """Say that no query has this name, in the words that clients of invenio-stats know."""
+
+    kind = "statistic"
+
+
+class InvalidEvent(StatsError):
+    """Say which field of an event is wrong, and what is allowed there."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+class QueryError(StatsError):
+    """Say why a query can't be answered as it was asked."""
+
+
+class InvalidParameter(QueryError):
+    """Name a query's parameter that is missing, unknown or wrong, and what is allowed."""
+
+    def __init__(self, message: str, *, parameter: str | None = None) -> None:
+        self.parameter = parameter
+        super().__init__(message)
+
+
+class PermissionDenied(QueryError):
+    """Say that the caller may not run this query with these parameters."""
+
+    def __init__(self, query_name: str) -> None:
+        self.query_name = query_name
+        super().__init__(f"You are not allowed to run the statistic {query_name!r}")
+
+
+class StoreError(StatsError):
+    """Say that the event store could not do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """Say that the store does not answer now; the same call may work later."""
+
+
+class StoreRefused(StoreError):
+    """Say that the store refuses and that an operator must act before it can work."""
+
+
+class PartialResult(StoreError):
+    """Say that an answer does not cover all data, so that nothing may be computed from it."""
+
+
+class IndexLost(StoreError):
+    """Say that an index which we created is gone or is not the one that we created."""
+
+
+class QueueError(StatsError):
+    """Say that the message queue could not do what was asked."""
+
+
+class QueueUnavailable(QueueError):
+    """Say that the queue does not take or give messages now; it may later."""
+
+
+class QueueRefused(QueueError):
+    """Say that the queue refuses and that an operator must act before it can work."""
+
+
+class LeaseLost(StatsError):
+    """Say that this run no longer holds the lease of what it was computing."""
+
+
+def nearest(name: object, known: Iterable[str], *, limit: int = 12) -> str:
+    """Return the end of an error message: the nearest known name, else the known ones."""
+    names = sorted(known)
+    close = get_close_matches(str(name), names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    if not names:
+        return ""
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return f"; known: {', '.join(names[:limit])}{more}"

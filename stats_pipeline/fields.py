@@ -1,0 +1,126 @@
+"""Field types: which Python values each takes, and the one form in which they are stored.
+
+The same rules for both stores, so that a value that one takes is never refused by the other.
+Pure: no I/O.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+
+from stats_pipeline.clock import format_time, parse_time
+
+#: Lucene refuses longer terms; counted in UTF-8 bytes.
+LONGEST_KEYWORD_BYTES = 32_766
+
+#: The largest number of 32 bits.
+LARGEST_FLOAT = (2 - 2**-23) * 2.0**127
+
+
+def _keyword(value: Any) -> str:
+    # Ids are often numbers in the host and text in statistics, so an int is taken as its text.
+    text = _text(str(value) if type(value) is int else value)
+    if len(text.encode()) > LONGEST_KEYWORD_BYTES:
+        raise ValueError(f"is longer than {LONGEST_KEYWORD_BYTES} bytes")
+    return text
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("expected text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds a lone surrogate, which is not valid text") from None
+    return value
+
+
+def _integer(bits: int) -> Callable[[Any], int]:
+    limit = 2 ** (bits - 1)
+
+    def check(value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if type(value) is not int:
+            raise ValueError("expected a whole number")
+        if not -limit <= value < limit:
+            raise ValueError(f"expected a whole number of {bits} bits")
+        return value
+
+    return check
+
+
+def _number(largest: float) -> Callable[[Any], float]:
+    def check(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError("expected a number")
+        # A comparison of exact values, also for an int that no float can hold; not true for NaN.
+        if not -largest <= value <= largest:
+            raise ValueError(f"expected a number between -{largest} and {largest}")
+        return float(value)
+
+    return check
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false")
+    return value
+
+
+def _date(value: Any) -> str:
+    return format_time(parse_time(value))
+
+
+def _ip(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("expected an IP address as text")
+    address = ip_address(value)
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            raise ValueError("expected an IP address without a zone (%)")
+        # Elasticsearch takes both for the same address, too.
+        return str(address.ipv4_mapped or address)
+    return str(address)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("expected an object")
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"holds what JSON can't ({error})") from None
+    return value
+
+
+#: Field type of an index template -> what a value must be; raises ValueError with the reason.
+FIELD_TYPES: Mapping[str, Callable[[Any], Any]] = {
+    "keyword": _keyword,
+    "constant_keyword": _keyword,
+    "wildcard": _keyword,
+    "text": _text,
+    "match_only_text": _text,
+    "long": _integer(64),
+    "integer": _integer(32),
+    "short": _integer(16),
+    "byte": _integer(8),
+    "double": _number(sys.float_info.max),
+    "float": _number(LARGEST_FLOAT),
+    "boolean": _boolean,
+    "date": _date,
+    "ip": _ip,
+    "object": _object,
+    "flattened": _object,
+}
+
+#: Types whose values can be grouped by; both stores sort them alike.
+GROUPABLE = frozenset({"keyword", "long", "integer", "short", "byte", "boolean", "date"})
+
+#: Types that sums, means and extremes can be taken of.
+WHOLE_NUMBERS = frozenset({"long", "integer", "short", "byte"})
+NUMBERS = WHOLE_NUMBERS | {"double", "float"}

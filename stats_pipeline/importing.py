@@ -1,0 +1,34 @@
+"""Import by dotted path, on first use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from stats_pipeline.errors import ConfigurationError
+
+
+def load(target: Any, *, owner: str) -> Any:
+    """Return the object that a dotted path names; anything but text is the object itself.
+
+    Args:
+        target: ``package.module.name``, ``package.module:name``, or an object.
+        owner: what needs it, for the error message.
+
+    Raises:
+        ConfigurationError: naming owner and path, where it can't be imported.
+    """
+    if not isinstance(target, str):
+        return target
+    module_name, separator, path = target.partition(":")
+    if not separator:
+        module_name, _, path = target.rpartition(".")
+    try:
+        found: Any = import_module(module_name)
+        for name in path.split("."):
+            found = getattr(found, name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{owner}: {target!r} can't be imported ({error}); give 'package.module:name'"
+        ) from error
+    return found

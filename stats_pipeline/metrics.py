@@ -1,0 +1,101 @@
+"""Metrics: the numbers that an aggregation computes for each interval and combination of values.
+
+Declarations only; the stores compute them. `parse_metric` reads the short form ``("sum", "size")``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stats_pipeline.errors import DefinitionError, nearest
+from stats_pipeline.model import Where
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Filtered:
+    where: Where | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Count(_Filtered):
+    """Count the events (those that `where` keeps)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OfField(_Filtered):
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sum(_OfField):
+    """Add up a numeric field; 0 where no event has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unique(_OfField):
+    """Count the distinct values of a field, exactly; events without it don't count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Min(_OfField):
+    """Keep the smallest value of a numeric field; null where no event has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Max(_OfField):
+    """Keep the largest value of a numeric field; null where no event has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mean(_OfField):
+    """Average a numeric field over the events that have it; null where none has."""
+
+
+@dataclass(frozen=True, slots=True)
+class First(_OfField):
+    """Keep the field's value in the oldest event, null if that has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Last(_OfField):
+    """Keep the field's value in the newest event, null if that has none."""
+
+
+Metric = Count | Sum | Unique | Min | Max | Mean | First | Last
+
+_BY_NAME: Mapping[str, type[Any]] = {
+    "count": Count,
+    "sum": Sum,
+    "unique": Unique,
+    "min": Min,
+    "max": Max,
+    "mean": Mean,
+    "first": First,
+    "last": Last,
+}
+
+
+def parse_metric(spec: object, *, owner: str) -> Metric:
+    """Return the metric that a registration or query means; refuse anything else by name.
+
+    Args:
+        spec: a metric object, or a pair such as ``("sum", "size")``.
+        owner: who declared it, for the error message.
+    """
+    if isinstance(spec, Count | Sum | Unique | Min | Max | Mean | First | Last):
+        return spec
+    if not isinstance(spec, tuple | list) or len(spec) != 2 or spec[0] not in _BY_NAME:
+        name = spec[0] if isinstance(spec, tuple | list) and spec else spec
+        raise DefinitionError(
+            f"{owner}: {spec!r} is not a metric; write (kind, field) with one of these kinds, "
+            f"or an object such as Sum('size'){nearest(name, _BY_NAME)}"
+        )
+    kind, field = spec
+    if kind == "count":
+        return Count()
+    if not isinstance(field, str) or not field:
+        raise DefinitionError(f"{owner}: the metric {spec!r} needs the name of a field")
+    metric: Metric = _BY_NAME[kind](field)
+    return metric

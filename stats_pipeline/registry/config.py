@@ -1,0 +1,152 @@
+"""The typed form of ``processor_config`` and ``aggregator_config``, with defaults and checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, tzinfo
+from typing import Any
+
+from stats_pipeline.errors import DefinitionError
+from stats_pipeline.importing import load
+from stats_pipeline.intervals import INTERVALS, IntervalName, is_shorter, load_zone
+from stats_pipeline.metrics import Metric, parse_metric
+from stats_pipeline.model import Event, Filter, Importable
+from stats_pipeline.registry.items import check_keys
+
+SECONDS_A_DAY = 86_400
+INDEX_INTERVALS: tuple[IntervalName, ...] = ("day", "week", "month", "quarter", "year")
+SALT_WINDOWS = ("hour", "day", "week", "month", "quarter", "year", "forever")
+
+#: Registered values that this version can't honour: it refuses them rather than ignoring them.
+NOT_YET = {"double_click_rule": "fixed", "retention_days": None, "keep_agent": False}
+
+#: Columns of every row, which no metric or copied field may be called.
+ROW_FIELDS = ("timestamp", "start", "end", "count")
+
+CopySource = str | Callable[[Event], Any]
+Modifier = Callable[[Filter], Filter]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessorConfig:
+    """Say how the events of one type are prepared and stored.
+
+    Attributes:
+        preprocessors: run in this order on each event.
+        double_click_window: seconds in which several events of one visitor on one item count
+            once; divides a day; 0 is off.
+        double_click_rule: ``fixed``.
+        salt_window: how long a visitor id stays the same.
+        index_interval: the period of one index.
+        retention_days: None, for ever.
+        keep_agent: False.
+    """
+
+    preprocessors: tuple[Importable, ...] = (
+        "stats_pipeline.events.preprocessors:flag_robots",
+        "stats_pipeline.events.preprocessors:anonymize_user",
+    )
+    double_click_window: int = 10
+    double_click_rule: str = "fixed"
+    salt_window: str = "day"
+    index_interval: IntervalName = "month"
+    retention_days: int | None = None
+    keep_agent: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class AggregatorConfig:
+    """Say what an aggregation counts, by what, and for which intervals.
+
+    Attributes:
+        event: the event type.
+        aggregation_field: the dimensions, at least one.
+        aggregation_interval: the interval of one row.
+        index_interval: the period of one index; not shorter than a row's.
+        time_zone: where days and longer intervals begin.
+        copy_fields: row field -> event field, or a callable of the newest event.
+        metrics: row field -> metric, beside the built-in `count`.
+        query_modifiers: each changes the filter on the events that count.
+    """
+
+    event: str
+    aggregation_field: tuple[str, ...]
+    aggregation_interval: IntervalName = "day"
+    index_interval: IntervalName = "month"
+    time_zone: tzinfo = UTC
+    copy_fields: Mapping[str, CopySource] = field(default_factory=dict)
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    query_modifiers: tuple[Modifier, ...] = ()
+
+
+def read_processor_config(raw: Mapping[str, Any], *, owner: str) -> ProcessorConfig:
+    """Return the checked configuration; raise DefinitionError naming owner and key."""
+    _check_config_keys(raw, ProcessorConfig, "processor_config", owner)
+    preprocessors = raw.get("preprocessors", ProcessorConfig.preprocessors)
+    config = ProcessorConfig(**{**raw, "preprocessors": tuple(preprocessors)})
+    for key, only in NOT_YET.items():
+        if getattr(config, key) != only:
+            raise DefinitionError(f"{owner}: this version knows only {key}={only!r}")
+    window = config.double_click_window
+    if type(window) is not int or window < 0 or (window and SECONDS_A_DAY % window):
+        raise DefinitionError(
+            f"{owner}: double_click_window={window!r} must be whole seconds that divide a day "
+            "(10, 15, 20, 30, 60, ...), or 0 for off; any other window would straddle midnight"
+        )
+    _check_choice(config.salt_window, SALT_WINDOWS, "salt_window", owner)
+    _check_choice(config.index_interval, INDEX_INTERVALS, "index_interval", owner)
+    return config
+
+
+def read_aggregator_config(raw: Mapping[str, Any], *, owner: str) -> AggregatorConfig:
+    """Return the checked configuration; raise DefinitionError naming owner and key."""
+    _check_config_keys(raw, AggregatorConfig, "aggregator_config", owner)
+    for key in ("event", "aggregation_field"):
+        if not raw.get(key):
+            raise DefinitionError(f"{owner}: aggregator_config needs {key!r}")
+    dimensions = raw["aggregation_field"]
+    modifiers = raw.get("query_modifiers", ["stats_pipeline.aggregations:exclude_robots"])
+    config = AggregatorConfig(
+        event=raw["event"],
+        aggregation_field=(dimensions,) if isinstance(dimensions, str) else tuple(dimensions),
+        aggregation_interval=raw.get("aggregation_interval", "day"),
+        index_interval=raw.get("index_interval", "month"),
+        time_zone=load_zone(raw.get("time_zone", "UTC"), owner=owner),
+        copy_fields=dict(raw.get("copy_fields", {})),
+        metrics={n: parse_metric(m, owner=owner) for n, m in raw.get("metrics", {}).items()},
+        query_modifiers=tuple(load(modifier, owner=owner) for modifier in modifiers),
+    )
+    _check_choice(config.aggregation_interval, INTERVALS, "aggregation_interval", owner)
+    _check_choice(config.index_interval, INDEX_INTERVALS, "index_interval", owner)
+    _check_row(config, owner)
+    return config
+
+
+def _check_row(config: AggregatorConfig, owner: str) -> None:
+    interval, index_interval = config.aggregation_interval, config.index_interval
+    if interval != "all" and is_shorter(index_interval, interval):
+        raise DefinitionError(
+            f"{owner}: index_interval={index_interval!r} is shorter than "
+            f"aggregation_interval={interval!r}; an index holds whole intervals"
+        )
+    names = [*ROW_FIELDS, *config.aggregation_field, *config.metrics]
+    # A dimension copied under its own name is no second field.
+    dimensions = set(config.aggregation_field)
+    names += [to for to, source in config.copy_fields.items() if not to == source in dimensions]
+    for name in {name for name in names if names.count(name) > 1}:
+        raise DefinitionError(
+            f"{owner}: a row would have two fields {name!r}; dimensions, metrics and copied "
+            f"fields need names of their own, other than {', '.join(ROW_FIELDS)}"
+        )
+
+
+def _check_config_keys(raw: Mapping[str, Any], config: type[Any], what: str, owner: str) -> None:
+    if not isinstance(raw, Mapping):
+        raise DefinitionError(f"{owner}: {what} must be a dict, not {raw!r}")
+    check_keys(raw, [f.name for f in fields(config)], what=what, owner=owner)
+
+
+def _check_choice(value: object, allowed: tuple[str, ...], key: str, owner: str) -> None:
+    if value not in allowed:
+        raise DefinitionError(f"{owner}: {key}={value!r} is not one of {', '.join(allowed)}")

@@ -1,0 +1,204 @@
+"""Definitions: registrations with their defaults, checks and templates worked out on first use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+from stats_pipeline.errors import DefinitionError, nearest
+from stats_pipeline.fields import GROUPABLE, NUMBERS, WHOLE_NUMBERS
+from stats_pipeline.importing import load
+from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum, Unique
+from stats_pipeline.model import Aggregation, EventBuilder, EventType, Preprocessor
+from stats_pipeline.registry.config import (
+    AggregatorConfig,
+    ProcessorConfig,
+    read_aggregator_config,
+    read_processor_config,
+)
+from stats_pipeline.registry.items import Item
+from stats_pipeline.templates import IndexTemplate, complete_template, load_template
+
+KEYWORD = {"type": "keyword"}
+DATE = {"type": "date"}
+BOOLEAN = {"type": "boolean"}
+LONG = {"type": "long"}
+DOUBLE = {"type": "double"}
+
+#: What every stored event may have, beside the fields of its template.
+EVENT_FIELDS: Mapping[str, Mapping[str, Any]] = {
+    "event_id": KEYWORD,
+    "timestamp": DATE,
+    "received_at": DATE,
+    "revision": {"type": "short"},
+    "withdrawn": BOOLEAN,
+    "is_robot": BOOLEAN,
+    "is_machine": BOOLEAN,
+    "visitor_id": KEYWORD,
+    "unique_session_id": KEYWORD,
+    "country": KEYWORD,
+    "unique_id": KEYWORD,
+}
+
+#: Names become parts of index and queue names, which Elasticsearch wants in lower case.
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+
+
+class EventDefinition:
+    """Be an event type that is ready for use; what it names is imported when it is asked for."""
+
+    def __init__(self, item: Item, *, prefix: str) -> None:
+        check_name(item)
+        self.name = item.name
+        self.owner = item.owner
+        self.title = item.title
+        self.declaration: EventType = item.declare()
+        self.alias = f"{prefix}events-stats-{item.name}"
+        self.queue_name = f"{prefix}stats-{item.name}"
+
+    @cached_property
+    def config(self) -> ProcessorConfig:
+        """Return the checked `processor_config`."""
+        return read_processor_config(self.declaration.processor_config, owner=self.title)
+
+    @cached_property
+    def processor_class(self) -> Any:
+        """Return the class that takes this type's events from the queue into the store."""
+        return load(self.declaration.processor_class, owner=self.title)
+
+    @cached_property
+    def preprocessors(self) -> tuple[Preprocessor, ...]:
+        """Return the preprocessors, in the order in which they run."""
+        return tuple(load(entry, owner=self.title) for entry in self.config.preprocessors)
+
+    @cached_property
+    def signal(self) -> Any | None:
+        """Return the blinker signal, None where events come by `publish` only."""
+        return load(self.declaration.signal, owner=self.title)
+
+    @cached_property
+    def builders(self) -> tuple[EventBuilder, ...]:
+        """Return the event builders, in the order in which they run."""
+        return tuple(load(entry, owner=self.title) for entry in self.declaration.event_builders)
+
+    @cached_property
+    def template(self) -> IndexTemplate:
+        """Return the index template: the host's, with what every event may have."""
+        if not self.declaration.templates:
+            raise DefinitionError(f"{self.title} has no 'templates'")
+        names = [self.name, f"events-stats-{self.name}"]
+        body = load_template(self.declaration.templates, names, owner=self.title)
+        return complete_template(self.alias, body, EVENT_FIELDS, owner=self.title)
+
+
+class AggregationDefinition:
+    """Be an aggregation that is ready for use, checked against the event type it counts."""
+
+    def __init__(
+        self, item: Item, *, prefix: str, event_type: Callable[[str], EventDefinition]
+    ) -> None:
+        check_name(item)
+        self.name = item.name
+        self.owner = item.owner
+        self.title = item.title
+        self.declaration: Aggregation = item.declare()
+        #: Without the index prefix: what a query's ``index`` says.
+        self.alias_name = f"stats-{item.name.removesuffix('-agg')}"
+        self.alias = f"{prefix}{self.alias_name}"
+        self._event_type = event_type
+
+    @cached_property
+    def config(self) -> AggregatorConfig:
+        """Return the checked `aggregator_config`."""
+        config = read_aggregator_config(self.declaration.aggregator_config, owner=self.title)
+        _check_fields(config, self._event_type(config.event).template.types, self.title)
+        return config
+
+    @cached_property
+    def event(self) -> EventDefinition:
+        """Return the event type that this aggregation counts."""
+        return self._event_type(self.config.event)
+
+    @cached_property
+    def aggregator_class(self) -> Any:
+        """Return the class that computes the rows of an interval."""
+        return load(self.declaration.aggregator_class, owner=self.title)
+
+    @cached_property
+    def template(self) -> IndexTemplate:
+        """Return the rows' index template: the host's, with every field that a row has."""
+        body: Mapping[str, Any] = {}
+        if self.declaration.templates:
+            names = [self.alias_name, self.name]
+            body = load_template(self.declaration.templates, names, owner=self.title)
+        return complete_template(self.alias, body, self._row_fields(), owner=self.title)
+
+    def _row_fields(self) -> dict[str, Mapping[str, Any]]:
+        config, event_fields = self.config, self.event.template.properties
+        fields: dict[str, Mapping[str, Any]] = {
+            "timestamp": DATE,
+            "start": DATE,
+            "end": DATE,
+            "count": LONG,
+        }
+        fields |= {name: event_fields[name] for name in config.aggregation_field}
+        for target, source in config.copy_fields.items():
+            fields[target] = event_fields[source] if isinstance(source, str) else KEYWORD
+        for name, metric in config.metrics.items():
+            fields[name] = _metric_mapping(metric, event_fields)
+        return fields
+
+
+def check_name(item: Item) -> None:
+    """Refuse a name that can't be part of an index name."""
+    if not NAME.fullmatch(item.name):
+        raise DefinitionError(
+            f"{item.title}: a name has up to 100 lower-case letters, digits, '-' and '_'"
+        )
+
+
+def _check_fields(config: AggregatorConfig, types: Mapping[str, str], owner: str) -> None:
+    for name in config.aggregation_field:
+        _check_field(name, types, GROUPABLE, f"{owner}: aggregation_field", "can be grouped by")
+    for source in config.copy_fields.values():
+        if isinstance(source, str):
+            _check_field(source, types, None, f"{owner}: copy_fields", "")
+    for name, metric in config.metrics.items():
+        where = f"{owner}: the metric {name!r}"
+        if metric.where is not None:
+            _check_field(metric.where.field, types, None, where, "")
+        if isinstance(metric, Sum | Min | Max | Mean):
+            _check_field(metric.field, types, NUMBERS, where, "is a number")
+        elif isinstance(metric, Unique):
+            _check_field(metric.field, types, GROUPABLE, where, "can be told apart exactly")
+        elif isinstance(metric, First | Last):
+            _check_field(metric.field, types, None, where, "")
+
+
+def _check_field(
+    name: str, types: Mapping[str, str], allowed: frozenset[str] | None, where: str, needed: str
+) -> None:
+    if name not in types:
+        raise DefinitionError(
+            f"{where}: the event's template has no field {name!r}{nearest(name, types)}"
+        )
+    if allowed is not None and types[name] not in allowed:
+        raise DefinitionError(
+            f"{where}: the field {name!r} has the type {types[name]}, but only one of "
+            f"{', '.join(sorted(allowed))} {needed}"
+        )
+
+
+def _metric_mapping(
+    metric: Metric, event_fields: Mapping[str, Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    if isinstance(metric, Count | Unique):
+        return LONG
+    if isinstance(metric, Mean):
+        return DOUBLE
+    field = event_fields[metric.field]
+    if isinstance(metric, Sum):
+        return LONG if field.get("type") in WHOLE_NUMBERS else DOUBLE
+    return field

@@ -1,0 +1,163 @@
+"""Registrations as their owners wrote them: dicts or dataclasses, checked and merged key by key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from stats_pipeline.errors import (
+    ConfigurationError,
+    DefinitionError,
+    DuplicateRegistration,
+    nearest,
+)
+from stats_pipeline.model import Aggregation, EventType, Query
+
+Declaration = EventType | Aggregation | Query
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Be one of the three registries' kinds.
+
+    Attributes:
+        kind: how it is called in messages.
+        entry_point_group: where packages register.
+        setting: the host's dict of overrides and complete registrations.
+        declaration: the dataclass of an item.
+        name_key: the key that names an item.
+        nested_key: the key whose dict is merged key by key.
+        complete_key: a key that only a complete registration has, never a mere override.
+    """
+
+    kind: str
+    entry_point_group: str
+    setting: str
+    declaration: type[Any]
+    name_key: str
+    nested_key: str
+    complete_key: str
+
+
+EVENTS = Group(
+    "event type",
+    "stats_pipeline.events",
+    "STATS_EVENTS",
+    EventType,
+    "event_type",
+    "processor_config",
+    "templates",
+)
+AGGREGATIONS = Group(
+    "aggregation",
+    "stats_pipeline.aggregations",
+    "STATS_AGGREGATIONS",
+    Aggregation,
+    "aggregation_name",
+    "aggregator_config",
+    "templates",
+)
+QUERIES = Group(
+    "query",
+    "stats_pipeline.queries",
+    "STATS_QUERIES",
+    Query,
+    "query_name",
+    "query_config",
+    "query_class",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """Be one registration: who made it, and its keys as they were written."""
+
+    group: Group
+    name: str
+    owner: str
+    keys: Mapping[str, Any]
+    is_shipped: bool = False
+
+    @property
+    def title(self) -> str:
+        """Return how messages call it: kind, name and owner."""
+        return f"{self.group.kind} {self.name!r} of {self.owner}"
+
+    def declare(self) -> Any:
+        """Return the declaration that the keys mean."""
+        return self.group.declaration(**self.keys)
+
+
+def read_item(group: Group, raw: object, *, owner: str, is_shipped: bool = False) -> Item:
+    """Return the item that a registration function or the host's configuration gave."""
+    keys = _as_dict(group, raw, owner)
+    check_keys(keys, _names(group.declaration), what=group.kind, owner=owner)
+    name = keys.get(group.name_key)
+    if not isinstance(name, str) or not name:
+        raise DefinitionError(f"{owner}: a registered {group.kind} has no {group.name_key!r}")
+    return Item(group, name, owner, keys, is_shipped)
+
+
+def check_keys(keys: Iterable[object], allowed: Iterable[str], *, what: str, owner: str) -> None:
+    """Refuse a key that is not allowed, naming it, its owner and the nearest allowed one."""
+    known = frozenset(allowed)
+    for key in keys:
+        if key not in known:
+            raise DefinitionError(f"{owner}: unknown key {key!r} in {what}{nearest(key, known)}")
+
+
+def merge(item: Item, overrides: Mapping[str, Any], *, owner: str) -> Item:
+    """Return the item with the host's values: the nested dict key by key, all else replaced."""
+    group = item.group
+    check_keys(overrides, _names(group.declaration), what=item.title, owner=owner)
+    if overrides.get(group.name_key, item.name) != item.name:
+        raise ConfigurationError(
+            f"{owner}[{item.name!r}] says {group.name_key}={overrides[group.name_key]!r}; "
+            "leave it out or give both the same name"
+        )
+    keys = {**item.keys, **overrides}
+    if group.nested_key in overrides:
+        nested = {**item.keys.get(group.nested_key, {}), **overrides[group.nested_key]}
+        keys[group.nested_key] = nested
+    return Item(group, item.name, item.owner, keys, item.is_shipped)
+
+
+def unite(items: Iterable[Item]) -> dict[str, Item]:
+    """Return the items by name; one name twice is an error unless one of them yields.
+
+    What we ship yields to any other owner; otherwise exactly one must say ``replaces=True``.
+    """
+    united: dict[str, Item] = {}
+    for item in items:
+        other = united.get(item.name)
+        united[item.name] = item if other is None else _stronger(other, item)
+    return united
+
+
+def _stronger(one: Item, other: Item) -> Item:
+    if one.is_shipped != other.is_shipped:
+        return other if one.is_shipped else one
+    replacing = [item for item in (one, other) if item.keys.get("replaces")]
+    if len(replacing) == 1:
+        return replacing[0]
+    both = "both say" if replacing else "neither says"
+    raise DuplicateRegistration(
+        f"The {one.group.kind} {one.name!r} is registered by {one.owner} and by {other.owner}; "
+        f"{both} replaces=True, exactly one of them must"
+    )
+
+
+def _names(declaration: type[Any]) -> list[str]:
+    return [field.name for field in fields(declaration)]
+
+
+def _as_dict(group: Group, raw: object, owner: str) -> dict[str, Any]:
+    if is_dataclass(raw) and isinstance(raw, group.declaration):
+        return {name: getattr(raw, name) for name in _names(group.declaration)}
+    if isinstance(raw, Mapping):
+        return dict(raw)
+    raise DefinitionError(
+        f"{owner}: a {group.kind} is registered by a dict or {group.declaration.__name__}, "
+        f"not by {raw!r}"
+    )

@@ -1,0 +1,193 @@
+"""The three registries of one app, each worked out on first use and then kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from stats_pipeline.errors import (
+    DefinitionError,
+    DuplicateRegistration,
+    StatsError,
+    UnknownAggregation,
+    UnknownEventType,
+    UnknownName,
+    UnknownQuery,
+)
+from stats_pipeline.importing import load
+from stats_pipeline.model import Query
+from stats_pipeline.registry.definitions import AggregationDefinition, EventDefinition
+from stats_pipeline.registry.entry_points import registered_items
+from stats_pipeline.registry.items import (
+    AGGREGATIONS,
+    EVENTS,
+    QUERIES,
+    Group,
+    Item,
+    merge,
+    read_item,
+    unite,
+)
+
+
+class Registries:
+    """Give event types, aggregations and queries by name.
+
+    Args:
+        settings: what `stats_pipeline.settings.read_settings` returned.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._settings = settings
+        self._prefix: str = settings["STATS_INDEX_PREFIX"]
+        self._events: dict[str, EventDefinition] = {}
+        self._aggregations: dict[str, AggregationDefinition] = {}
+        self._queries: dict[str, RegisteredQuery] = {}
+
+    # Event types
+
+    @cached_property
+    def event_items(self) -> dict[str, Item]:
+        """Return all registered event types, also those that are not active."""
+        return self._collect(EVENTS, UnknownEventType)
+
+    @property
+    def active_event_types(self) -> list[str]:
+        """Return the names of the event types that the host's configuration makes active."""
+        return sorted(self._settings[EVENTS.setting])
+
+    def event_type(self, name: str) -> EventDefinition:
+        """Return an active event type; raise UnknownEventType for any other name."""
+        if name not in self._settings[EVENTS.setting]:
+            raise UnknownEventType(name, self.active_event_types, self._why_not_active(name))
+        return self.registered_event_type(name)
+
+    def registered_event_type(self, name: str) -> EventDefinition:
+        """Return a registered event type, active or not."""
+        if name not in self._events:
+            item = _item(self.event_items, name, UnknownEventType)
+            self._events[name] = EventDefinition(item, prefix=self._prefix)
+        return self._events[name]
+
+    def _why_not_active(self, name: str) -> str:
+        try:
+            registered = name in self.event_items
+        except StatsError:  # the caller asked about one name; what else is wrong is not the answer
+            registered = False
+        return ", which is registered but not active (STATS_EVENTS)" if registered else ""
+
+    # Aggregations
+
+    @cached_property
+    def aggregation_items(self) -> dict[str, Item]:
+        """Return all registered aggregations."""
+        items = self._collect(AGGREGATIONS, UnknownAggregation)
+        owners: dict[str, Item] = {}
+        for item in items.values():
+            other = owners.setdefault(item.name.removesuffix("-agg"), item)
+            if other is not item:
+                raise DuplicateRegistration(
+                    f"{other.title} and {item.title} would have one alias; rename one of them"
+                )
+        return items
+
+    def aggregation(self, name: str) -> AggregationDefinition:
+        """Return an aggregation; raise UnknownAggregation for a name that nobody registered."""
+        if name not in self._aggregations:
+            item = _item(self.aggregation_items, name, UnknownAggregation)
+            self._aggregations[name] = AggregationDefinition(
+                item, prefix=self._prefix, event_type=self.registered_event_type
+            )
+        return self._aggregations[name]
+
+    # Queries
+
+    @cached_property
+    def query_items(self) -> dict[str, Item]:
+        """Return all registered queries."""
+        return self._collect(QUERIES, UnknownQuery)
+
+    def query(self, name: str) -> RegisteredQuery:
+        """Return a query; raise UnknownQuery for a name that nobody registered."""
+        if name not in self._queries:
+            self._queries[name] = RegisteredQuery(_item(self.query_items, name, UnknownQuery))
+        return self._queries[name]
+
+    # All three
+
+    def check_overrides(self) -> None:
+        """Refuse typos in the host's overrides; loads only those registries that are overridden."""
+        for group, items in (
+            (EVENTS, "event_items"),
+            (AGGREGATIONS, "aggregation_items"),
+            (QUERIES, "query_items"),
+        ):
+            if self._settings[group.setting]:
+                getattr(self, items)
+
+    def _collect(self, group: Group, unknown: type[UnknownName]) -> dict[str, Item]:
+        items = unite(registered_items(group))
+        for name, overrides in self._settings[group.setting].items():
+            if not isinstance(overrides, Mapping):
+                raise DefinitionError(f"{group.setting}[{name!r}] must be a dict: {overrides!r}")
+            items[name] = _overridden(group, items, name, overrides, unknown)
+        return items
+
+
+class RegisteredQuery:
+    """Be a query that is ready for use; its class is imported and made on first use."""
+
+    def __init__(self, item: Item) -> None:
+        self.name = item.name
+        self.owner = item.owner
+        self.title = item.title
+        self.declaration: Query = item.declare()
+        if self.declaration.permission is None:
+            raise DefinitionError(
+                f"{item.title} has no 'permission': give a callable(query_name, params) -> bool, "
+                "such as stats_pipeline.permissions.allow_everyone"
+            )
+
+    @property
+    def description(self) -> str:
+        """Return the one line that its owner wrote."""
+        return self.declaration.description
+
+    @cached_property
+    def instance(self) -> Any:
+        """Return the query object, made of its class and ``query_config``."""
+        query_class = load(self.declaration.query_class, owner=self.title)
+        try:
+            return query_class(self.name, **self.declaration.query_config)
+        except TypeError as error:
+            raise DefinitionError(
+                f"{self.title}: {query_class.__name__} can't be made of query_config "
+                f"{sorted(self.declaration.query_config)}: {error}"
+            ) from error
+
+    def permits(self, params: Mapping[str, Any]) -> bool:
+        """Tell whether the current caller may run it with these parameters."""
+        permission = load(self.declaration.permission, owner=self.title)
+        return bool(permission(self.name, params))
+
+
+def _item(items: Mapping[str, Item], name: str, unknown: type[UnknownName]) -> Item:
+    if name not in items:
+        raise unknown(name, items)
+    return items[name]
+
+
+def _overridden(
+    group: Group,
+    items: Mapping[str, Item],
+    name: str,
+    overrides: Mapping[str, Any],
+    unknown: type[UnknownName],
+) -> Item:
+    owner = f"the host's {group.setting}"
+    if name in items and not overrides.get("replaces"):
+        return merge(items[name], overrides, owner=owner)
+    if group.complete_key not in overrides:
+        raise unknown(name, items, f" in {group.setting}, which nobody registered")
+    return read_item(group, {group.name_key: name, **overrides}, owner=owner)
