@@ -1,0 +1,1 @@
+"""Where events wait for a worker: one protocol, one folder per implementation."""

@@ -1,0 +1,76 @@
+"""The queue's protocol: durable, at least once, in no promised order.
+
+A message is bytes. It is in the queue from the return of `publish` until its acknowledgement; a
+consumer that ends or dies without acknowledging gives its messages back. An implementation is safe
+to use from several threads, processes, and after a fork.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Be one message that a consumer holds until it acknowledges or lets go of it."""
+
+    body: bytes
+    tag: Any
+
+
+class Consumer(Protocol):
+    """Hold messages of one queue; leaving its context gives back what was not acknowledged."""
+
+    def take(self) -> Message | None:
+        """Return the next message, None where the queue has none to give now."""
+        ...
+
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        """Remove these messages from the queue for good; durable when it returns."""
+        ...
+
+
+class Queue(Protocol):
+    """Keep messages in named queues; errors are `QueueError` and its children."""
+
+    def declare(self, names: Sequence[str]) -> None:
+        """Make these queues exist; harmless where they do."""
+        ...
+
+    def exists(self, name: str) -> bool:
+        """Tell whether the queue was declared."""
+        ...
+
+    def publish(self, name: str, bodies: Sequence[bytes]) -> None:
+        """Put messages into a queue, declaring it first; on return the queue has all of them.
+
+        On an error some of them may be in the queue (so what is sent again may be there twice).
+        """
+        ...
+
+    def consume(self, name: str) -> AbstractContextManager[Consumer]:
+        """Open a consumer of a queue."""
+        ...
+
+    def depth(self, name: str) -> int:
+        """Return how many messages wait, without those that consumers hold."""
+        ...
+
+    def check(self) -> str:
+        """Return one line about the queue's health; raise where it can't work."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; the queue may be used again and opens new ones."""
+        ...
+
+
+class Spool(Queue, Protocol):
+    """Be a queue in a local file, which can also tell what it holds."""
+
+    def names(self) -> list[str]:
+        """Return the names of the declared queues."""
+        ...

@@ -1,0 +1,1 @@
+"""Where documents live: one protocol, one folder per implementation, chosen by a URL."""

@@ -1,0 +1,92 @@
+"""Event indices: created once, on purpose, and remembered by name and UUID.
+
+An index that was deleted or replaced behind our back is noticed by that: it is an operator's fault
+for the intervals that it covers, and never makes rows empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from stats_pipeline.errors import IndexLost
+from stats_pipeline.intervals import IntervalName, Period, period_label, period_of, tile
+from stats_pipeline.stores.protocol import Record, Store
+from stats_pipeline.templates import IndexTemplate
+
+KIND = "index"
+
+
+class EventIndices:
+    """Know the indices of one event type.
+
+    Args:
+        store: where they are.
+        template: of the event type; its alias shows them all.
+        interval: the period of one index.
+    """
+
+    def __init__(self, store: Store, template: IndexTemplate, interval: IntervalName) -> None:
+        self._store = store
+        self._template = template
+        self._interval = interval
+        self._known: set[str] = set()
+        self._has_template = False
+
+    def name_of(self, moment: datetime) -> str:
+        """Return the name of the index that an event of this time belongs to."""
+        start = period_of(moment, self._interval).start
+        return f"{self._template.alias}-{period_label(start, self._interval)}"
+
+    def ensure(self, moment: datetime) -> str:
+        """Return the name of the index for this time, which exists or existed by now.
+
+        An index that was recorded is never created again, so that its loss can't be hidden.
+        """
+        name = self.name_of(moment)
+        if name not in self._known:
+            self.install_template()
+            if self._store.state.get(KIND, [name]) == [None]:
+                self._create(name, period_of(moment, self._interval))
+            self._known.add(name)
+        return name
+
+    def install_template(self) -> None:
+        """Put the template into the store, once for each process."""
+        if not self._has_template:
+            self._store.put_template(self._template)
+            self._has_template = True
+
+    def covering(self, period: Period) -> list[str]:
+        """Return the names of the recorded indices that may hold events of this period.
+
+        Read by key, so that an index is seen as soon as an event could be in it.
+
+        Raises:
+            IndexLost: one of them is gone or is not the one that was recorded.
+        """
+        records = self._records(period)
+        uuids = self._store.index_uuids([record.key for record in records]) if records else {}
+        for record in records:
+            if uuids.get(record.key) != record.body["uuid"]:
+                state = "is gone" if record.key not in uuids else "was replaced by another one"
+                raise IndexLost(
+                    f"The index {record.key} {state}: its rows stay as they are. Restore it from "
+                    "a backup; until then its intervals can't be recomputed"
+                )
+        return [record.key for record in records]
+
+    def _records(self, period: Period) -> Sequence[Record]:
+        state = self._store.state
+        if period.end.year > 9000:  # all time: there is no end of names to ask for
+            return list(state.find(KIND, group=self._template.alias))
+        names = [
+            self.name_of(part.start) for part in tile(period.start, period.end, self._interval)
+        ]
+        return [record for record in state.get(KIND, names) if record is not None]
+
+    def _create(self, name: str, period: Period) -> None:
+        uuid = self._store.create_index(name, self._template, aliased=True)
+        body = {"uuid": uuid}
+        # Two workers at once get the same UUID, so it does not matter whose record is kept.
+        self._store.state.create(Record(KIND, name, self._template.alias, period.start, body=body))

@@ -1,0 +1,46 @@
+"""Write many documents and act on the verdicts: what may work later is tried again, in time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from stats_pipeline.clock import Clock
+from stats_pipeline.errors import StoreRefused, StoreUnavailable
+from stats_pipeline.stores.protocol import ItemResult, Operation, Store, Verdict
+
+#: Waits between the tries of one bulk: short, since the queue keeps what is given up here.
+BACK_OFF_SECONDS = (0.2, 0.5, 1.0, 2.0)
+
+
+def write(store: Store, operations: Sequence[Operation], clock: Clock) -> list[ItemResult]:
+    """Do these operations; the results, in order, are `DONE`, `DUPLICATE` or `NEVER`.
+
+    Raises:
+        StoreUnavailable: some operations kept being refused for now; others were done.
+        StoreRefused: an operator must act; what could be done was done.
+    """
+    results: list[ItemResult | None] = [None] * len(operations)
+    open_positions = list(range(len(operations)))
+    for wait_seconds in (*BACK_OFF_SECONDS, None):
+        answers = store.bulk([operations[position] for position in open_positions])
+        for position, answer in zip(open_positions, answers, strict=True):
+            results[position] = answer
+        faults = [answer for answer in answers if answer.verdict is Verdict.FAULT]
+        if faults:
+            raise StoreRefused(f"The store refuses writes until someone acts: {faults[0].reason}")
+        open_positions = [
+            position
+            for position, answer in zip(open_positions, answers, strict=True)
+            if answer.verdict is Verdict.RETRY
+        ]
+        if not open_positions:
+            break
+        if wait_seconds is None:
+            reason = results[open_positions[0]]
+            raise StoreUnavailable(
+                f"The store does not take writes now: {reason and reason.reason}"
+            )
+        # Jitter, so that workers that were refused together don't come back together.
+        clock.sleep(wait_seconds * random.uniform(0.5, 1.5))  # noqa: S311
+    return [result for result in results if result is not None]
