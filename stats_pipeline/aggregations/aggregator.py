@@ -1,0 +1,130 @@
+"""The aggregator: computes the rows of one interval from its events, nothing else.
+
+Rows come one at a time in the order of their dimensions: memory does not grow with their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from stats_pipeline.clock import format_time
+from stats_pipeline.errors import DefinitionError
+from stats_pipeline.fields import FIELD_TYPES
+from stats_pipeline.intervals import Period
+from stats_pipeline.metrics import Unique
+from stats_pipeline.model import Filter
+from stats_pipeline.registry import AggregationDefinition
+from stats_pipeline.stores.protocol import Group, Snapshot
+
+#: Which event is the newest where two have one time: the same one on every store, at every run.
+NEWEST_BY = ("timestamp", "event_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Be one row: the values of its dimensions, and the whole document."""
+
+    key: tuple[Any, ...]
+    body: Mapping[str, Any]
+
+
+class StatAggregator:
+    """Compute the rows of an aggregation.
+
+    Args:
+        definition: what is counted, and by what.
+    """
+
+    def __init__(self, definition: AggregationDefinition) -> None:
+        self._definition = definition
+        metrics = definition.config.metrics
+        self._unique = {name: m for name, m in metrics.items() if isinstance(m, Unique)}
+        self._others = {name: m for name, m in metrics.items() if not isinstance(m, Unique)}
+
+    def rows(self, events: Snapshot, period: Period) -> Iterator[Row]:
+        """Yield the rows of an interval, by dimensions ascending."""
+        config = self._definition.config
+        where = self.filter(period)
+        groups = events.groups(
+            where,
+            config.aggregation_field,
+            self._others,
+            newest_by=NEWEST_BY if config.copy_fields else (),
+        )
+        uniques = {
+            name: _Lookup(self._count_distinct(events, where, metric))
+            for name, metric in self._unique.items()
+        }
+        for group in groups:
+            counts = {name: lookup.value_of(group.key) for name, lookup in uniques.items()}
+            yield Row(group.key, self._body(group, counts, period))
+
+    def filter(self, period: Period) -> Filter:
+        """Return which events count in an interval."""
+        where = Filter().between("timestamp", period.start, period.end)
+        where = where.where("withdrawn", exclude=[True])
+        for modifier in self._definition.config.query_modifiers:
+            where = modifier(where)
+        return where
+
+    def _count_distinct(
+        self, events: Snapshot, where: Filter, metric: Unique
+    ) -> Iterator[tuple[tuple[Any, ...], int]]:
+        """Yield (dimensions, number of distinct values), by enumerating the values themselves."""
+        dimensions = self._definition.config.aggregation_field
+        if metric.where is not None:
+            where = where.and_(metric.where)
+        groups = events.groups(where, [*dimensions, metric.field], {})
+        for key, members in groupby(groups, key=lambda group: group.key[:-1]):
+            yield key, sum(1 for _ in members)
+
+    def _body(self, group: Group, uniques: Mapping[str, int], period: Period) -> dict[str, Any]:
+        config, start = self._definition.config, format_time(period.start)
+        body: dict[str, Any] = {
+            "timestamp": start,
+            "start": start,
+            "end": format_time(period.end),
+            "count": group.count,
+            **uniques,
+            **group.values,
+        }
+        newest = group.newest or {}
+        for target, source in config.copy_fields.items():
+            body[target] = newest.get(source) if isinstance(source, str) else source(dict(newest))
+        body |= zip(config.aggregation_field, group.key, strict=True)
+        return self._checked(body)
+
+    def _checked(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the row in the form in which it is stored, so that it can be compared."""
+        types = self._definition.template.types
+        row = {}
+        for name, value in body.items():
+            if value is None:
+                continue
+            try:
+                row[name] = FIELD_TYPES[types[name]](value)
+            except ValueError as error:
+                raise DefinitionError(
+                    f"{self._definition.title}: the row's field {name!r} ({types[name]}) can't "
+                    f"hold {value!r}: {error}"
+                ) from None
+        return row
+
+
+class _Lookup:
+    """Follow a stream of (key, number) along another one in the same order of keys."""
+
+    def __init__(self, pairs: Iterator[tuple[tuple[Any, ...], int]]) -> None:
+        self._pairs = pairs
+        self._next = next(pairs, None)
+
+    def value_of(self, key: tuple[Any, ...]) -> int:
+        """Return the number of this key, 0 where the stream has none."""
+        if self._next is None or self._next[0] != key:
+            return 0
+        value = self._next[1]
+        self._next = next(self._pairs, None)
+        return value

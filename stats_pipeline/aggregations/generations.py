@@ -1,0 +1,100 @@
+"""Generations: the rows that readers see, and those that a reset builds beside them.
+
+A generation has indices of its own (the first ``<alias>-<period>``, later ones with ``-g<n>``) and
+a name of its own in the marks, so building a new one is the same work as an update. When it has
+caught up, one record says that it is the current one, then one alias call shows it to readers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from stats_pipeline.intervals import IntervalName, period_label, period_of
+from stats_pipeline.registry import AggregationDefinition
+from stats_pipeline.stores.protocol import Record, Store
+
+KIND = "generation"
+INDEX_KIND = "row-index"
+
+
+class Generations:
+    """Know and switch the generations of one aggregation."""
+
+    def __init__(self, store: Store, definition: AggregationDefinition) -> None:
+        self._store = store
+        self._definition = definition
+
+    def current(self) -> int:
+        """Return the generation that readers see, after finishing a switch that was cut short."""
+        record = self._record()
+        if record.body["retired"]:
+            self._finish_switch(record)
+        return int(record.body["current"])
+
+    def start_next(self) -> int:
+        """Return the generation that a reset builds: the one under construction, or a new one."""
+        while True:
+            record = self._record()
+            if record.body["next"]:
+                return int(record.body["next"])
+            body = {**record.body, "next": int(record.body["current"]) + 1}
+            if self._store.state.swap([replace(record, body=body)]) == [True]:
+                return int(body["next"])
+
+    def switch_to(self, generation: int) -> None:
+        """Make the generation the current one and delete the one before."""
+        record = self._record()
+        if record.body["next"] == generation:
+            # First the record: from here on updates work on the new generation. If this process
+            # dies before the alias is moved, readers see the old rows until the next run moves it.
+            body = {"current": generation, "next": None, "retired": record.body["current"]}
+            if self._store.state.swap([replace(record, body=body)]) == [True]:
+                self.current()
+
+    def ensure_index(self, generation: int, moment: datetime) -> str:
+        """Return the name of the index for rows of this time; create it if it is missing."""
+        name = self.index_name(generation, moment)
+        is_current = int(self._record().body["current"]) == generation
+        self._store.create_index(name, self._definition.template, aliased=is_current)
+        self._store.state.create(Record(INDEX_KIND, name, self._group(generation)))
+        return name
+
+    def index_name(self, generation: int, moment: datetime) -> str:
+        """Return the name of the index for rows of this time."""
+        config = self._definition.config
+        interval: IntervalName = config.index_interval
+        if config.aggregation_interval == "all":
+            interval = "all"
+        suffix = "" if generation == 1 else f"-g{generation}"
+        label = period_label(period_of(moment, interval).start, interval)
+        return f"{self._definition.alias}-{label}{suffix}"
+
+    def index_names(self, generation: int) -> list[str]:
+        """Return the names of all indices of a generation."""
+        found = self._store.state.find(INDEX_KIND, group=self._group(generation))
+        return [record.key for record in found]
+
+    def done_name(self, generation: int) -> str:
+        """Return the name under which this generation is done with a mark."""
+        return self._group(generation)
+
+    def _finish_switch(self, record: Record) -> None:
+        old = list(self._store.index_uuids(self.index_names(int(record.body["retired"]))))
+        new = self.index_names(int(record.body["current"]))
+        self._store.swap_alias(self._definition.alias, add=new, remove=old)
+        self._store.delete_indices(old)
+        for found in self._store.state.find(INDEX_KIND, group=self._group(record.body["retired"])):
+            self._store.state.delete(found)
+        self._store.state.swap([replace(record, body={**record.body, "retired": None})])
+
+    def _record(self) -> Record:
+        while True:
+            (record,) = self._store.state.get(KIND, [self._definition.alias])
+            if record is not None:
+                return record
+            body = {"current": 1, "next": None, "retired": None}
+            self._store.state.create(Record(KIND, self._definition.alias, body=body))
+
+    def _group(self, generation: int) -> str:
+        return f"{self._definition.alias}#g{generation}"

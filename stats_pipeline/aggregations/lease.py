@@ -1,0 +1,109 @@
+"""Leases: one run at a time works on one interval of one aggregation.
+
+A lease is a state record changed by compare-and-swap. It expires, so that a killed run does not
+block the interval for ever; the holder renews it, and checks it by the monotonic clock before each
+write. An interval taken over from an expired lease may still be written to by a run that was only
+stopped, so it is repeated a day later (`is_suspect`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from stats_pipeline.clock import Clock, format_time, parse_time
+from stats_pipeline.errors import LeaseLost
+from stats_pipeline.stores.protocol import Record, State
+
+KIND = "lease"
+
+#: A run that was stopped for longer than this and then writes is outside the promise.
+SUSPECT_FOR = timedelta(days=1)
+
+#: The holder renews when this share of the time is over.
+RENEWAL_SHARE = 1 / 3
+
+
+class Lease:
+    """Hold an interval; made by `acquire`."""
+
+    def __init__(
+        self, state: State, clock: Clock, seconds: float, record: Record, *, renewed: float
+    ) -> None:
+        self._state = state
+        self._clock = clock
+        self._seconds = seconds
+        self._record = record
+        self._renewed = renewed
+
+    @property
+    def suspect_until(self) -> datetime | None:
+        """Return until when an earlier holder that was stopped may still write."""
+        text = self._record.body.get("suspect_until")
+        return parse_time(text) if text else None
+
+    def check(self) -> None:
+        """Renew the lease if it is time; raise LeaseLost if it may be somebody else's by now."""
+        age = self._clock.monotonic() - self._renewed
+        if age >= self._seconds:
+            raise LeaseLost(f"The lease of {self._record.key} ended after {age:.0f} s of silence")
+        if age >= self._seconds * RENEWAL_SHARE:
+            self._renew()
+
+    def confirm(self) -> None:
+        """Renew the lease now; raise LeaseLost if it is somebody else's."""
+        self.check()
+        self._renew()
+
+    def release(self) -> None:
+        """Let go of the interval; remember it while it is suspect."""
+        held = self._stored()
+        if held is None:
+            return
+        suspect_until = self.suspect_until
+        if suspect_until is not None and self._clock.now() < suspect_until:
+            body = {**held.body, "holder": "", "expires": format_time(self._clock.now())}
+            self._state.swap([replace(held, body=body)])
+        else:
+            self._state.delete(held)
+
+    def _renew(self) -> None:
+        # The clock is read before the write: the lease then ends no later here than for others.
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        held = self._stored()
+        body = {**self._record.body, "expires": format_time(now + self._duration)}
+        if held is None or self._state.swap([replace(held, body=body)]) != [True]:
+            raise LeaseLost(f"Another run took over {self._record.key}")
+        self._renewed = monotonic
+
+    def _stored(self) -> Record | None:
+        """Return the stored lease if it is still ours."""
+        (held,) = self._state.get(KIND, [self._record.key])
+        is_ours = held is not None and held.body["holder"] == self._record.body["holder"]
+        return held if is_ours else None
+
+    @property
+    def _duration(self) -> timedelta:
+        return timedelta(seconds=self._seconds)
+
+
+def acquire(state: State, clock: Clock, key: str, seconds: float) -> Lease | None:
+    """Return the lease of this key, None while another run holds it."""
+    # Both clocks are read before the record is written: the lease ends no later here than there.
+    now, monotonic = clock.now(), clock.monotonic()
+    (found,) = state.get(KIND, [key])
+    expires = parse_time(found.body["expires"]) if found else now
+    if found and found.body["holder"] and expires > now:
+        return None
+    suspect_until = found.body["suspect_until"] if found else None
+    if found and found.body["holder"]:
+        suspect_until = format_time(expires + SUSPECT_FOR)
+    body = {
+        "holder": uuid4().hex,
+        "expires": format_time(now + timedelta(seconds=seconds)),
+        "suspect_until": suspect_until,
+    }
+    record = Record(KIND, key, body=body)
+    is_ours = state.swap([replace(found, body=body)])[0] if found else state.create(record)
+    return Lease(state, clock, seconds, record, renewed=monotonic) if is_ours else None

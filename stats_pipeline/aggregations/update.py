@@ -1,0 +1,285 @@
+"""Update and reset: bring the rows of one aggregation to what the events say.
+
+Both are the same work on dirty intervals. An update works on the generation that readers see; a
+reset works on a new one, or, for a range, on the intervals of that range after making them dirty.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from stats_pipeline.aggregations.differences import DifferenceWriter
+from stats_pipeline.aggregations.dirty import DirtyInterval, DirtyMarks
+from stats_pipeline.aggregations.generations import Generations
+from stats_pipeline.aggregations.lease import Lease, acquire
+from stats_pipeline.clock import Clock, format_time, parse_time
+from stats_pipeline.errors import LeaseLost, StatsError, StoreRefused, StoreUnavailable
+from stats_pipeline.intervals import period_of
+from stats_pipeline.model import Filter
+from stats_pipeline.registry import AggregationDefinition
+from stats_pipeline.reports import AggregationReport
+from stats_pipeline.stores import fixed
+from stats_pipeline.stores.indices import EventIndices
+from stats_pipeline.stores.protocol import Record, Store
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+
+AS_OF = "as-of"
+
+#: How often a run looks whether an interval that another one holds has become free.
+POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Be the asked part of time, half-open; None leaves a side open."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        """Tell whether nothing was left out."""
+        return self.start is None and self.end is None
+
+
+class AggregationUpdate:
+    """Update or reset one aggregation.
+
+    Args:
+        definition: of the aggregation.
+        store: where events, rows, marks and leases live.
+        clock: for leases.
+        lease_seconds: how long a run that stopped answering keeps an interval.
+    """
+
+    def __init__(
+        self, definition: AggregationDefinition, *, store: Store, clock: Clock, lease_seconds: float
+    ) -> None:
+        self._definition = definition
+        self._store = store
+        self._clock = clock
+        self._lease_seconds = lease_seconds
+        self._generations = Generations(store, definition)
+        self._aggregator = definition.aggregator_class(definition)
+        self._event_indices = EventIndices(
+            store, definition.event.template, definition.event.config.index_interval
+        )
+
+    def update(self, asked: Range, progress: Progress | None = None) -> AggregationReport:
+        """Recompute the dirty intervals of what readers see."""
+        started = self._clock.now()
+        self._refuse_changes()
+        generation = self._generations.current()
+        intervals = self._marks(generation).intervals(asked.start, asked.end)
+        report = self._run(generation, intervals, started, progress)
+        self._store.refresh([self._definition.alias])
+        if report.is_complete and asked.is_everything:
+            self._record_as_of(started)
+        return report
+
+    def reset(self, asked: Range, progress: Progress | None = None) -> AggregationReport:
+        """Recompute everything (in a new generation), or every interval of a range (in place)."""
+        if not asked.is_everything:
+            return self._reset_range(asked, progress)
+        started = self._clock.now()
+        self._generations.current()
+        generation = self._generations.start_next()
+        intervals = self._marks(generation).intervals(None, None)
+        report = self._run(generation, intervals, started, progress)
+        if report.is_complete:
+            fixed.renew(self._store.state, self._definition.alias, self._fixed_values())
+            self._generations.switch_to(generation)
+            self._store.refresh([self._definition.alias])
+            self._record_as_of(started)
+        return report
+
+    def _reset_range(self, asked: Range, progress: Progress | None) -> AggregationReport:
+        started = self._clock.now()
+        self._refuse_changes()
+        generation = self._generations.current()
+        marks = self._marks(generation)
+        marks.reopen_all(asked.start, asked.end)
+        intervals = marks.intervals(asked.start, asked.end)
+        known = {interval.period for interval in intervals}
+        intervals += [i for i in self._intervals_of_rows(asked) if i.period not in known]
+        report = self._run(generation, intervals, started, progress)
+        self._store.refresh([self._definition.alias])
+        return report
+
+    def _intervals_of_rows(self, asked: Range) -> list[DirtyInterval]:
+        """Return the intervals of the range that have rows: without events, these must go."""
+        config = self._definition.config
+        where = Filter().between("timestamp", asked.start, asked.end)
+        with self._store.snapshot([self._definition.alias]) as rows:
+            starts = [parse_time(group.key[0]) for group in rows.groups(where, ["timestamp"], {})]
+        return [
+            DirtyInterval(period_of(start, config.aggregation_interval, config.time_zone))
+            for start in starts
+        ]
+
+    def dirty(self) -> int:
+        """Return how many intervals an update would recompute now."""
+        return len(self._marks(self._generations.current()).intervals(None, None))
+
+    def as_of(self) -> datetime | None:
+        """Return the start of the last complete update, None where there was none."""
+        return read_as_of(self._store, self._definition.alias)
+
+    def _run(
+        self,
+        generation: int,
+        intervals: Sequence[DirtyInterval],
+        started: datetime,
+        progress: Progress | None,
+    ) -> AggregationReport:
+        report, held = AggregationReport(), []
+        for number, interval in enumerate(intervals, start=1):
+            result = self._attempt(generation, interval, started)
+            if result is None:
+                held.append(interval)
+            else:
+                report += result
+            if progress:
+                progress(number, len(intervals))
+        return report + self._wait_for(held, generation, started)
+
+    def _wait_for(
+        self, held: list[DirtyInterval], generation: int, started: datetime
+    ) -> AggregationReport:
+        """Do the intervals that other runs held as soon as these let go of them."""
+        report = AggregationReport()
+        deadline = self._clock.monotonic() + self._lease_seconds
+        while held and self._clock.monotonic() < deadline:
+            self._clock.sleep(POLL_SECONDS)
+            waiting, held = held, []
+            for interval in waiting:
+                result = self._attempt(generation, interval, started)
+                if result is None:
+                    held.append(interval)
+                else:
+                    report += result
+        return report + AggregationReport(pending=tuple(_label(interval) for interval in held))
+
+    def _attempt(
+        self, generation: int, interval: DirtyInterval, started: datetime
+    ) -> AggregationReport | None:
+        """Recompute one interval; None where another run holds it. Its failure is its report's."""
+        key = f"{self._marks_name(generation)}/{_label(interval)}"
+        try:
+            lease = acquire(self._store.state, self._clock, key, self._lease_seconds)
+            if lease is None:
+                return None
+            try:
+                return self._recompute(generation, interval, lease, started)
+            finally:
+                lease.release()
+        except (StoreUnavailable, StoreRefused):
+            raise  # the other intervals would meet the same
+        except LeaseLost as error:
+            logger.warning("%s: %s; it will be done again", self._definition.title, error)
+            return AggregationReport(pending=(_label(interval),))
+        except StatsError as error:
+            logger.error("%s, %s: %s", self._definition.title, _label(interval), error)
+            return AggregationReport(pending=(_label(interval),), error=str(error))
+        except Exception as error:
+            logger.exception("%s, %s", self._definition.title, _label(interval))
+            return AggregationReport(pending=(_label(interval),), error=repr(error))
+
+    def _recompute(
+        self, generation: int, interval: DirtyInterval, lease: Lease, started: datetime
+    ) -> AggregationReport:
+        """Do one interval under its lease. The order of these steps is what makes it exact."""
+        marks, period = self._marks(generation), interval.period
+        read = marks.read(interval)
+        if interval.mark_keys and not read:
+            return AggregationReport()  # another run was faster
+        report = self._write_rows(generation, interval, lease)
+        lease.confirm()
+        if lease.suspect_until is not None and started < lease.suspect_until:
+            # An earlier holder may only have been stopped, and write again: not done yet.
+            return report + AggregationReport(pending=(_label(interval),))
+        marks.finish(read, period)
+        try:
+            lease.confirm()
+        except LeaseLost:
+            marks.reopen(read, period)
+            raise
+        return report
+
+    def _write_rows(
+        self, generation: int, interval: DirtyInterval, lease: Lease
+    ) -> AggregationReport:
+        period, store = interval.period, self._store
+        dimensions = self._definition.config.aggregation_field
+        row_index = self._generations.index_name(generation, period.start)
+        event_indices = self._event_indices.covering(period)
+        store.refresh([*event_indices, row_index])
+        writer = DifferenceWriter(
+            store,
+            row_index,
+            self._clock,
+            prepare=lambda: self._generations.ensure_index(generation, period.start),
+            check=lease.check,
+        )
+        stored_rows = Filter().where("timestamp", [format_time(period.start)])
+        with store.snapshot(event_indices) as events, store.snapshot([row_index]) as rows:
+            return writer.write(
+                self._aggregator.rows(events, period),
+                rows.scan(stored_rows, dimensions),
+                dimensions,
+            )
+
+    def _marks(self, generation: int) -> DirtyMarks:
+        return DirtyMarks(self._store.state, self._definition, self._marks_name(generation))
+
+    def _marks_name(self, generation: int) -> str:
+        return self._generations.done_name(generation)
+
+    def _refuse_changes(self) -> None:
+        fixed.hold(
+            self._store.state,
+            self._definition.alias,
+            self._fixed_values(),
+            title=self._definition.title,
+            way_out=f"set it back, or run `stats reset {self._definition.name}`",
+        )
+
+    def _fixed_values(self) -> dict[str, str | list[str]]:
+        config = self._definition.config
+        return {
+            "event": config.event,
+            "aggregation_field": list(config.aggregation_field),
+            "aggregation_interval": config.aggregation_interval,
+            "index_interval": config.index_interval,
+            "time_zone": str(config.time_zone),
+        }
+
+    def _record_as_of(self, started: datetime) -> None:
+        state, alias = self._store.state, self._definition.alias
+        body = {"as_of": format_time(started)}
+        while True:
+            (record,) = state.get(AS_OF, [alias])
+            if record is None:
+                is_written = state.create(Record(AS_OF, alias, body=body))
+            elif record.body["as_of"] < body["as_of"]:
+                (is_written,) = state.swap([replace(record, body=body)])
+            else:
+                is_written = True  # a later run was faster
+            if is_written:
+                return
+
+
+def read_as_of(store: Store, alias: str) -> datetime | None:
+    """Return the start of an aggregation's last complete update, None where there was none."""
+    (record,) = store.state.get(AS_OF, [alias])
+    return None if record is None else parse_time(record.body["as_of"])
+
+
+def _label(interval: DirtyInterval) -> str:
+    return format_time(interval.period.start)

@@ -1,0 +1,105 @@
+"""The envelope of an event: what identifies and places it, checked before it is queued."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from stats_pipeline.clock import epoch_milliseconds, format_time, parse_time
+from stats_pipeline.errors import InvalidEvent
+from stats_pipeline.model import Event
+
+LONGEST_EVENT_ID = 200
+HIGHEST_REVISION = 255
+
+#: Events per message: large enough to be cheap, small enough that a redelivery is as well.
+EVENTS_PER_MESSAGE = 500
+
+
+def complete(event: object, *, now: datetime) -> Event:
+    """Return a copy of the event with `event_id`, `timestamp` and `received_at`.
+
+    Raises:
+        InvalidEvent: it is not a dict that JSON can hold, or its envelope is wrong.
+    """
+    if not isinstance(event, dict):
+        raise InvalidEvent(f"An event is a dict, not {type(event).__name__}")
+    if ("event_id" in event or "revision" in event) and event.get("timestamp") is None:
+        raise InvalidEvent(
+            "An event with an own event_id or revision needs a timestamp: both identify it",
+            field="timestamp",
+        )
+    complete_event = {**event, "received_at": format_time(now)}
+    complete_event["timestamp"] = format_time(_timestamp(event, now))
+    complete_event["event_id"] = _event_id(event, now)
+    _check_revision(event.get("revision", 0))
+    try:
+        json.dumps(complete_event, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidEvent(f"An event holds JSON values only: {error}") from None
+    return complete_event
+
+
+def encode(events: Sequence[Event]) -> list[bytes]:
+    """Return messages that hold these events in their order."""
+    return [
+        json.dumps({"events": events[position : position + EVENTS_PER_MESSAGE]}).encode()
+        for position in range(0, len(events), EVENTS_PER_MESSAGE)
+    ]
+
+
+def decode(body: bytes) -> list[Any]:
+    """Return what a message holds; raise ValueError where it is no message of ours."""
+    try:
+        message = json.loads(body)
+    except RecursionError:
+        raise ValueError("the message is nested too deeply") from None
+    events = message.get("events") if isinstance(message, dict) else None
+    if not isinstance(events, list):
+        raise ValueError('expected {"events": [...]}')
+    return events
+
+
+def new_event_id(now: datetime) -> str:
+    """Return a time-ordered UUID (version 7, RFC 9562)."""
+    number = epoch_milliseconds(now) << 80 | secrets.randbits(80)
+    number = number & ~(0xF << 76) | 7 << 76
+    return str(UUID(int=number & ~(3 << 62) | 2 << 62))
+
+
+def _timestamp(event: Event, now: datetime) -> datetime:
+    value = event.get("timestamp")
+    if value is None:
+        return now
+    try:
+        return parse_time(value)
+    except ValueError as error:
+        raise InvalidEvent(
+            f"timestamp: {error}; give ISO 8601 text such as '2016-12-18T10:00:00Z' or an aware "
+            "datetime",
+            field="timestamp",
+        ) from None
+
+
+def _event_id(event: Event, now: datetime) -> str:
+    value = event.get("event_id")
+    if value is None:
+        return new_event_id(now)
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_EVENT_ID:
+        raise InvalidEvent(
+            f"event_id is text of 1 to {LONGEST_EVENT_ID} characters, not {str(value)[:60]!r}",
+            field="event_id",
+        )
+    return value
+
+
+def _check_revision(value: object) -> None:
+    if type(value) is not int or not 0 <= value <= HIGHEST_REVISION:
+        raise InvalidEvent(
+            f"revision is a whole number from 0 to {HIGHEST_REVISION}, not {str(value)[:60]!r}",
+            field="revision",
+        )

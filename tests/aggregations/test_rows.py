@@ -1,0 +1,291 @@
+"""What a row holds: counts, metrics, copied fields, intervals and zones."""
+
+from typing import Any
+
+import pytest
+
+from stats_pipeline import Count, First, Last, Max, Mean, Min, Sum, Unique, Where
+from stats_pipeline.errors import DefinitionError
+from tests.aggregations.conftest import Make
+from tests.aggregations.host import DAILY, rows, table, take, update, visits
+
+
+def test_A004_39_there_is_one_row_for_each_day_and_value_with_the_count(make: Make) -> None:
+    """A row says how many events of that day have that value."""
+    pipeline = make()
+    take(
+        pipeline,
+        visits(
+            ("2017-01-01T00:00:00Z", "a"),
+            ("2017-01-01T23:59:59.999Z", "a"),
+            ("2017-01-01T10:00:00Z", "b"),
+            ("2017-01-02T00:00:00Z", "a"),
+        ),
+    )
+    assert update(pipeline) == {"created": 3}
+    assert table(pipeline) == {
+        ("2017-01-01", "a"): 2,
+        ("2017-01-01", "b"): 1,
+        ("2017-01-02", "a"): 1,
+    }
+    assert rows(pipeline)[0] == {
+        "timestamp": "2017-01-01T00:00:00.000Z",
+        "start": "2017-01-01T00:00:00.000Z",
+        "end": "2017-01-02T00:00:00.000Z",
+        "page": "a",
+        "count": 2,
+    }
+
+
+def test_B20_sums_and_exact_uniques_stand_beside_the_count(make: Make) -> None:
+    """12 downloads of 9,000 bytes in 4 hours by one user: count 12, 4 sessions, 108,000 bytes."""
+    config = {
+        "metrics": {"unique_count": ("unique", "unique_session_id"), "volume": ("sum", "size")}
+    }
+    pipeline = make(aggregations={"pages-agg": config})
+    events = [
+        {
+            "timestamp": f"2017-01-01T{hour:02d}:0{minute}:00Z",
+            "page": "a",
+            "size": 9000,
+            "unique_session_id": f"s{hour}",
+        }
+        for hour in range(4)
+        for minute in range(3)
+    ]
+    take(pipeline, events)
+    update(pipeline)
+    (row,) = rows(pipeline)
+    assert (row["count"], row["unique_count"], row["volume"]) == (12, 4, 108_000)
+    assert type(row["volume"]) is int
+
+
+def test_every_metric_computes_what_it_says(make: Make) -> None:
+    """Count, sum, unique, min, max, mean, first and last, with and without a filter."""
+    config = {
+        "metrics": {
+            "big": Count(where=Where("size", include=[30, 40])),
+            "bytes": Sum("size"),
+            "known_bytes": Sum("size", where=Where("kind", exclude=["x"])),
+            "people": Unique("visitor_id"),
+            "x_people": Unique("visitor_id", where=Where("kind", include=["x"])),
+            "smallest": Min("size"),
+            "largest": Max("size"),
+            "average": Mean("score"),
+            "earliest_kind": First("kind"),
+            "latest_kind": Last("kind"),
+        }
+    }
+    pipeline = make(aggregations={"pages-agg": config})
+    take(
+        pipeline,
+        [
+            {"timestamp": "2017-01-01T03:00:00Z", "page": "a", "size": 40, "visitor_id": "v1"},
+            {
+                "timestamp": "2017-01-01T02:00:00Z",
+                "page": "a",
+                "size": 30,
+                "kind": "x",
+                "visitor_id": "v1",
+                "score": 1.5,
+            },
+            {
+                "timestamp": "2017-01-01T01:00:00Z",
+                "page": "a",
+                "size": 7,
+                "kind": "y",
+                "visitor_id": "v2",
+                "score": 0.5,
+            },
+            {"timestamp": "2017-01-01T00:30:00Z", "page": "b", "kind": "z"},
+        ],
+    )
+    update(pipeline)
+    first, second = rows(pipeline)
+    numbers = {name: first.get(name) for name in config["metrics"]}
+    assert numbers == {
+        "big": 2,
+        "bytes": 77,
+        "known_bytes": 47,
+        "people": 2,
+        "x_people": 1,
+        "smallest": 7,
+        "largest": 40,
+        "average": 1.0,
+        "earliest_kind": "y",
+        "latest_kind": None,
+    }
+    assert (second["people"], second["bytes"], second["latest_kind"]) == (0, 0, "z")
+    assert "smallest" not in second
+
+
+def test_W15_uniques_of_a_day_are_exact_however_many(make: Make) -> None:
+    """5,000 visitors are 5,000, not about 5,000."""
+    pipeline = make(aggregations={"pages-agg": {"metrics": {"people": ("unique", "visitor_id")}}})
+    events = [
+        {"timestamp": "2017-01-01T00:00:00Z", "page": f"p{n % 2}", "visitor_id": f"v{n % 5000}"}
+        for n in range(7_500)
+    ]
+    take(pipeline, events)
+    update(pipeline)
+    assert table(pipeline, field="people") == {
+        ("2017-01-01", "p0"): 2500,
+        ("2017-01-01", "p1"): 2500,
+    }
+
+
+def test_A004_40_copied_fields_come_from_the_newest_event_or_a_function(make: Make) -> None:
+    """A field is copied from the newest event; a function is given that event."""
+    config = {
+        "copy_fields": {"kind": "kind", "label": lambda event: f"{event['page']}/{event['size']}"}
+    }
+    pipeline = make(aggregations={"pages-agg": config})
+    take(pipeline, visits(("2017-01-01T09:00:00Z", "a"), kind="old", size=1))
+    take(pipeline, visits(("2017-01-01T10:00:00Z", "a"), kind="new", size=2))
+    take(pipeline, visits(("2017-01-01T08:00:00Z", "a"), kind="oldest", size=3))
+    update(pipeline)
+    (row,) = rows(pipeline)
+    assert (row["kind"], row["label"]) == ("new", "a/2")
+
+
+def test_W6_a_missing_copied_field_is_left_out(make: Make) -> None:
+    """The newest event lacks the field: the row has none, and the aggregation goes on."""
+    pipeline = make(aggregations={"pages-agg": {"copy_fields": {"kind": "kind"}}})
+    take(pipeline, visits(("2017-01-01T10:00:00Z", "a")))
+    take(pipeline, visits(("2017-01-01T10:00:00Z", "b"), kind="x"))
+    assert update(pipeline) == {"created": 2}
+    assert table(pipeline, field="kind") == {("2017-01-01", "a"): None, ("2017-01-01", "b"): "x"}
+
+
+def test_an_event_without_a_dimension_is_left_out_of_that_aggregation_only(make: Make) -> None:
+    """An event that lacks `kind` counts by page, not by kind."""
+    by_kind = {"aggregation_field": ["page", "kind"]}
+    pipeline = make(aggregations={"pages-agg": {}, "kinds-agg": by_kind})
+    take(pipeline, visits(("2017-01-01T10:00:00Z", "a")))
+    take(pipeline, visits(("2017-01-01T11:00:00Z", "a"), kind="x"))
+    pipeline.update()
+    assert table(pipeline) == {("2017-01-01", "a"): 2}
+    assert [(row["page"], row["kind"], row["count"]) for row in rows(pipeline, "kinds-agg")] == [
+        ("a", "x", 1)
+    ]
+
+
+def test_A004_43_B19_robots_are_left_out_unless_the_modifiers_say_otherwise(make: Make) -> None:
+    """2 people and 3 robots are 2 by default, and 5 without modifiers."""
+    pipeline = make(aggregations={"people-agg": {}, "all-agg": {"query_modifiers": []}})
+    take(pipeline, visits(*[("2017-01-01T10:00:00Z", "a")] * 2, is_robot=False))
+    take(pipeline, visits(*[("2017-01-01T10:00:00Z", "a")] * 3, is_robot=True))
+    pipeline.update()
+    assert table(pipeline, "people-agg") == {("2017-01-01", "a"): 2}
+    assert table(pipeline, "all-agg") == {("2017-01-01", "a"): 5}
+
+
+@pytest.mark.parametrize(
+    ("interval", "expected"),
+    [
+        (
+            "hour",
+            {("2017-01-01T10:00", "a"): 2, ("2017-01-01T11:00", "a"): 1, ("2017-02-28", "a"): 1},
+        ),
+        ("day", {("2017-01-01", "a"): 3, ("2017-02-28", "a"): 1}),
+        ("week", {("2016-12-26", "a"): 3, ("2017-02-27", "a"): 1}),
+        ("month", {("2017-01-01", "a"): 3, ("2017-02-01", "a"): 1}),
+        ("quarter", {("2017-01-01", "a"): 4}),
+        ("year", {("2017-01-01", "a"): 4}),
+        ("all", {("1970-01-01", "a"): 4}),
+    ],
+)
+def test_A004_42_W4_every_interval_works(
+    make: Make, interval: str, expected: dict[tuple[str, str], int]
+) -> None:
+    """Rows can be as long as an hour or as all time."""
+    config = {"aggregation_interval": interval, "index_interval": "year"}
+    pipeline = make(aggregations={"pages-agg": config})
+    take(
+        pipeline,
+        visits(
+            ("2017-01-01T10:00:00Z", "a"),
+            ("2017-01-01T10:59:59.999Z", "a"),
+            ("2017-01-01T11:00:00Z", "a"),
+        ),
+    )
+    update(pipeline)
+    pipeline.clock.advance(60 * 86_400)  # type: ignore[attr-defined]
+    take(pipeline, visits(("2017-02-28T00:00:00Z", "a")))
+    update(pipeline)
+    assert table(pipeline) == expected
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Europe/Zurich", "America/St_Johns"])
+def test_days_begin_at_midnight_of_the_aggregations_zone(make: Make, zone: str) -> None:
+    """Also where a UTC hour belongs to two days; late events of that hour heal both."""
+    pipeline = make(aggregations={"pages-agg": {"time_zone": zone, "aggregation_interval": "day"}})
+    midnight = {"Asia/Kolkata": "18:30", "Europe/Zurich": "23:00", "America/St_Johns": "03:30"}[
+        zone
+    ]
+    hour, minute = midnight.split(":")
+    before = f"2017-01-02T{hour}:{minute}:00Z"
+    take(pipeline, visits((before, "a"), (f"2017-01-02T{hour}:{int(minute) + 5:02d}:00Z", "a")))
+    just_before = (
+        f"2017-01-02T{hour}:{int(minute) - 1:02d}:59Z"
+        if int(minute)
+        else f"2017-01-02T{int(hour) - 1:02d}:59:59Z"
+    )
+    take(pipeline, visits((just_before, "a")))
+    update(pipeline)
+    assert sorted(table(pipeline).values()) == [1, 2]
+    take(pipeline, visits((just_before, "a"), (before, "a")))
+    assert update(pipeline) == {"updated": 2}
+    assert sorted(table(pipeline).values()) == [2, 3]
+    assert update(pipeline) == {}
+
+
+def test_W3_any_iso_timestamp_is_aggregated_on_its_utc_day(make: Make) -> None:
+    """Offsets and fractions neither stop an aggregation nor move an event to another day."""
+    pipeline = make()
+    take(
+        pipeline,
+        visits(
+            ("2017-01-01T23:30:00-05:00", "a"),
+            ("2017-01-02T00:30:00.123456+01:00", "a"),
+            ("2017-01-02", "a"),
+            ("20170102T101010Z", "a"),
+        ),
+    )
+    update(pipeline)
+    assert table(pipeline) == {("2017-01-01", "a"): 1, ("2017-01-02", "a"): 3}
+
+
+def test_more_values_than_a_page_come_out_complete(make: Make) -> None:
+    """2,500 pages of one day are 2,500 rows, and the next run finds nothing to change."""
+    pipeline = make()
+    take(pipeline, visits(*[("2017-01-01T10:00:00Z", f"page {n}") for n in range(2_500)]))
+    assert update(pipeline) == {"created": 2_500}
+    take(pipeline, visits(("2017-01-01T11:00:00Z", "page 7"), ("2017-01-01T11:00:00Z", "new")))
+    assert update(pipeline) == {"created": 1, "updated": 1, "unchanged": 2_499}
+    assert sum(table(pipeline).values()) == 2_502
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"aggregation_interval": "month", "index_interval": "day"}, "index_interval='day'"),
+        ({"aggregation_field": "pages"}, "did you mean 'page'"),
+        ({"metrics": {"n": ("sum", "page")}}, "is a number"),
+        ({"metrics": {"n": ("summ", "size")}}, "did you mean 'sum'"),
+        ({"metrics": {"count": ("sum", "size")}}, "two fields 'count'"),
+        ({"copy_fields": {"x": "nope"}}, "no field 'nope'"),
+        ({"time_zone": "Mars/Phobos"}, "IANA"),
+        ({"aggregation_interval": "fortnight"}, "hour, day, week"),
+        ({"intervall": "day"}, "unknown key 'intervall'"),
+    ],
+)
+def test_B13_what_can_not_work_is_refused_when_it_is_defined(
+    make: Make, config: dict[str, Any], words: str
+) -> None:
+    """A definition error says whose it is, what is wrong and what is allowed."""
+    pipeline = make(aggregations={"pages-agg": {**DAILY, **config}})
+    with pytest.raises(DefinitionError, match="pages-agg") as raised:
+        pipeline.registries.aggregation("pages-agg").config  # noqa: B018 - read on first use
+    assert words in str(raised.value)
+    assert isinstance(raised.value, ValueError)

@@ -1,0 +1,207 @@
+"""Runs that overlap, die or are stopped: the totals are exact once all has caught up."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from stats_pipeline.aggregations.lease import acquire
+from stats_pipeline.clock import ManualClock, SystemClock
+from stats_pipeline.errors import LeaseLost
+from stats_pipeline.reports import AggregationReport
+from tests.aggregations.conftest import Make
+from tests.aggregations.faulty import CallingAggregator
+from tests.aggregations.host import NOON, rows, table, take, update, visits
+
+PATIENCE_SECONDS = 30
+
+
+@pytest.fixture
+def at_row(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[int], None]], None]]:
+    """Give a function that sets what `CallingAggregator` calls."""
+
+    def set_call(call: Callable[[int], None]) -> None:
+        monkeypatch.setattr(CallingAggregator, "at_row", staticmethod(call))
+
+    return set_call
+
+
+def test_W18_two_overlapping_runs_end_in_exact_totals(
+    make: Make, at_row: Callable[[Callable[[int], None]], None]
+) -> None:
+    """The second run waits for the interval of the first, then finds nothing left to do."""
+    options = {"aggregator_class": CallingAggregator, "clock": SystemClock()}
+    first, second = make(**options), make(**options)
+    take(first, visits(*[(f"2017-01-0{day}T10:00:00Z", "a") for day in range(1, 5)]))
+    inside, go_on = threading.Event(), threading.Event()
+
+    def stop_in_the_first_interval(_: int) -> None:
+        inside.set()
+        assert go_on.wait(PATIENCE_SECONDS)
+
+    at_row(stop_in_the_first_interval)
+    reports: list[AggregationReport] = []
+
+    def run() -> None:
+        reports.append(first.update(["pages-agg"]).aggregations["pages-agg"])
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert inside.wait(PATIENCE_SECONDS)
+    at_row(lambda number: go_on.set())  # the second run, at work on the next interval, frees it
+    reports.append(second.update(["pages-agg"]).aggregations["pages-agg"])
+    thread.join(PATIENCE_SECONDS)
+    assert [report.is_complete for report in reports] == [True, True]
+    assert sum(report.created for report in reports) == 4
+    assert sum(report.intervals for report in reports) == 4
+    assert set(table(second).values()) == {1}
+    assert update(second) == {}
+
+
+def test_an_event_that_arrives_while_its_day_is_recomputed_counts_in_the_next_run(
+    make: Make, at_row: Callable[[Callable[[int], None]], None]
+) -> None:
+    """Its hour is marked anew, so the run that did not see it does not finish that mark."""
+    pipeline, worker = make(aggregator_class=CallingAggregator), make()
+    take(pipeline, visits(("2017-01-01T10:00:00Z", "a")))
+
+    def an_event_arrives(number: int) -> None:
+        if number == 0:
+            at_row(lambda number: None)
+            take(worker, visits(("2017-01-01T10:30:00Z", "a")))
+
+    at_row(an_event_arrives)
+    assert update(pipeline) == {"created": 1}
+    assert table(pipeline) == {("2017-01-01", "a"): 1}
+    assert update(pipeline) == {"updated": 1}
+    assert table(pipeline) == {("2017-01-01", "a"): 2}
+    assert update(pipeline) == {}
+
+
+def test_a_run_killed_between_two_writes_is_made_up_for(
+    make: Make, store_url: str, tmp_path: Path, index_prefix: str
+) -> None:
+    """The next run takes over the expired lease; a day later the interval is checked once more."""
+    clock = SystemClock()
+    pipeline = make(clock=clock, STATS_LEASE_SECONDS=2)
+    take(pipeline, visits(*[("2017-01-01T10:00:00Z", f"page {n}") for n in range(2_500)]))
+    command = [sys.executable, "-m", "tests.aggregations.faulty"]
+    died = subprocess.run(
+        [*command, store_url, str(tmp_path), index_prefix],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    pipeline.store.refresh([pipeline.registries.aggregation("pages-agg").alias])
+    assert len(rows(pipeline)) == 1_000
+    report = pipeline.update(["pages-agg"]).aggregations["pages-agg"]
+    assert (report.created, report.unchanged, report.error) == (1_500, 1_000, "")
+    assert len(rows(pipeline)) == 2_500
+    # A stopped run could still write: the interval stays dirty until a run that begins a day later.
+    assert report.pending == ("2017-01-01T00:00:00.000Z",)
+    tomorrow = make(clock=ManualClock(clock.now()))
+    assert tomorrow.update(["pages-agg"]).aggregations["pages-agg"].pending
+    tomorrow.clock.advance(86_400 + 10)  # type: ignore[attr-defined]
+    assert update(tomorrow) == {"unchanged": 2_500}
+    assert update(tomorrow) == {}
+
+
+def test_a_run_that_was_stopped_past_its_lease_writes_nothing_more(
+    make: Make, at_row: Callable[[Callable[[int], None]], None]
+) -> None:
+    """It notices before its next write; what the other run wrote stays, and the day stays dirty."""
+    clock = ManualClock(NOON)
+    stopped, other = make(clock=clock, aggregator_class=CallingAggregator), make(clock=clock)
+    take(stopped, visits(("2017-01-01T10:00:00Z", "a")))
+
+    def stop_for_too_long(number: int) -> None:
+        if number == 1:
+            clock.advance(61)
+            take(other, visits(("2017-01-01T11:00:00Z", "a")))
+            assert other.update(["pages-agg"]).aggregations["pages-agg"].created == 1
+
+    at_row(stop_for_too_long)
+    report = stopped.update(["pages-agg"]).aggregations["pages-agg"]
+    assert report.pending
+    assert not report.created
+    assert table(other) == {("2017-01-01", "a"): 2}
+    clock.advance(2 * 86_400)
+    assert update(other) == {"unchanged": 1}
+
+
+def test_readers_see_the_old_rows_until_a_reset_is_through(
+    make: Make, at_row: Callable[[Callable[[int], None]], None]
+) -> None:
+    """In the middle of a reset every number is there; one that is cut short is taken up again."""
+    pipeline = make(aggregator_class=CallingAggregator)
+    take(pipeline, visits(*[(f"2017-01-0{day}T10:00:00Z", "a") for day in range(1, 4)]))
+    update(pipeline)
+    before, seen = table(pipeline), []
+
+    def look(_: int) -> None:
+        seen.append(table(pipeline))
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+
+    at_row(look)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.reset(["pages-agg"])
+    take(pipeline, visits(("2017-01-03T11:00:00Z", "a")))
+    at_row(lambda number: None)
+    assert update(pipeline) == {"updated": 1}
+    report = pipeline.reset(["pages-agg"])
+    assert report.is_complete
+    assert report.aggregations["pages-agg"].intervals == 2  # the first one was done already
+    assert seen == [before] * 4
+    assert table(pipeline) == {**before, ("2017-01-03", "a"): 2}
+
+
+def test_a_lease_is_held_by_one_and_ends_by_itself(make: Make) -> None:
+    """Nobody else gets it before it expires; then the earlier holder can neither check nor renew."""
+    clock = ManualClock(NOON)
+    state = make(clock=clock).store.state
+    lease = acquire(state, clock, "x", 60)
+    assert lease
+    assert acquire(state, clock, "x", 60) is None
+    clock.advance(30)
+    lease.check()  # renews, since more than a third is over
+    clock.advance(40)
+    assert acquire(state, clock, "x", 60) is None
+    clock.advance(21)
+    with pytest.raises(LeaseLost):
+        lease.check()
+    second = acquire(state, clock, "x", 60)
+    assert second
+    assert second.suspect_until
+    lease.release()  # somebody else's by now: left alone
+    second.confirm()
+    second.release()
+    third = acquire(state, clock, "x", 60)
+    assert third
+    assert third.suspect_until == second.suspect_until
+
+
+def test_only_one_of_many_gets_an_expired_lease(make: Make) -> None:
+    """Threads that take over at the same moment: exactly one of them succeeds."""
+    clock = ManualClock(NOON)
+    state = make(clock=clock).store.state
+    assert acquire(state, clock, "x", 60)
+    clock.advance(61)
+    got: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: got.append(acquire(state, clock, "x", 60)))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(lease is not None for lease in got) == 1
