@@ -7,7 +7,7 @@ for the intervals that it covers, and never makes rows empty.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from stats_pipeline.errors import IndexLost
 from stats_pipeline.intervals import IntervalName, Period, period_label, period_of, tile
@@ -31,12 +31,17 @@ class EventIndices:
         self._template = template
         self._interval = interval
         self._known: set[str] = set()
+        self._names: dict[date, str] = {}
         self._has_template = False
 
     def name_of(self, moment: datetime) -> str:
         """Return the name of the index that an event of this time belongs to."""
-        start = period_of(moment, self._interval).start
-        return f"{self._template.alias}-{period_label(start, self._interval)}"
+        # Asked for every event; an index holds whole days, so a day's name is worked out once.
+        day = moment.date()
+        if day not in self._names:
+            start = period_of(moment, self._interval).start
+            self._names[day] = f"{self._template.alias}-{period_label(start, self._interval)}"
+        return self._names[day]
 
     def ensure(self, moment: datetime) -> str:
         """Return the name of the index for this time, which exists or existed by now.

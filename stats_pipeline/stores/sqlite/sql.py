@@ -1,0 +1,131 @@
+"""Filters and sources of documents as SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from stats_pipeline.clock import format_time
+from stats_pipeline.fields import NUMBERS, WHOLE_NUMBERS
+from stats_pipeline.model import Between, Where
+from stats_pipeline.sqlite import quote
+from stats_pipeline.stores.sqlite.table import Table, encode_value
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """Be a piece of SQL with the values of its question marks."""
+
+    text: str
+    parameters: tuple[Any, ...] = ()
+
+
+_NOTHING = Sql("0")
+_EVERYTHING = Sql("1")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Be the documents of some indices, perhaps of several aliases, as one table.
+
+    Attributes:
+        types: field name -> field type, of all fields that one of the aliases has.
+        sql: the select that yields `_index`, `_id` and these fields.
+    """
+
+    types: Mapping[str, str]
+    sql: Sql
+
+    def column(self, field: str) -> str:
+        """Return the field as SQL takes it; a field that no alias has is null everywhere."""
+        return quote(field) if field in self.types else "null"
+
+    def condition(self, clauses: Iterable[Where | Between]) -> Sql:
+        """Return the condition that a document meets where all of these clauses keep it."""
+        parts = [
+            self._between(clause) if isinstance(clause, Between) else self._where(clause)
+            for clause in clauses
+        ]
+        return join(" and ", parts) if parts else _EVERYTHING
+
+    def _between(self, clause: Between) -> Sql:
+        column = self.column(clause.field)
+        bounds = [
+            Sql(f"{column} {sign} ?", (format_time(moment),))
+            for sign, moment in ((">=", clause.start), ("<", clause.end))
+            if moment is not None
+        ]
+        return join(" and ", bounds) if bounds else Sql(f"{column} is not null")
+
+    def _where(self, clause: Where) -> Sql:
+        included = _EVERYTHING
+        if clause.include:
+            included = self._is_one_of(clause.field, clause.include)
+        if not clause.exclude:
+            return included
+        excluded = self._is_one_of(clause.field, clause.exclude)
+        return join(" and ", [included, Sql(f"not {excluded.text}", excluded.parameters)])
+
+    def _is_one_of(self, field: str, values: Sequence[Any]) -> Sql:
+        field_type = self.types.get(field)
+        possible = [] if field_type is None else list(_possible(field_type, values))
+        if not possible:
+            return _NOTHING
+        marks = ", ".join("?" * len(possible))
+        column = self.column(field)
+        # "is not null" makes it false, not null, for documents without the field.
+        return Sql(f"({column} is not null and {column} in ({marks}))", tuple(possible))
+
+
+def join(separator: str, parts: Sequence[Sql]) -> Sql:
+    """Return the pieces as one."""
+    return Sql(
+        separator.join(part.text for part in parts),
+        tuple(value for part in parts for value in part.parameters),
+    )
+
+
+def union(indices: Mapping[str, Table]) -> Source:
+    """Return the documents of these indices; a field that an alias lacks is null there."""
+    tables = {table.alias: table for table in indices.values()}
+    types: dict[str, str] = {}
+    for table in tables.values():
+        types = {**table.types, **types}
+    selects = [
+        _select(table, types, [name for name, of in indices.items() if of.alias == table.alias])
+        for table in tables.values()
+    ]
+    if not selects:
+        selects = [Sql("select null as _index, null as _id where 0")]
+    return Source(types, join(" union all ", selects))
+
+
+def _select(table: Table, types: Mapping[str, str], names: Sequence[str]) -> Sql:
+    columns = "".join(
+        f", {quote(name) if name in table.types else 'null'} as {quote(name)}" for name in types
+    )
+    marks = ", ".join("?" * len(names))
+    text = f"select _index, _id{columns} from {table.name} where _index in ({marks})"
+    return Sql(text, tuple(names))
+
+
+def _possible(field_type: str, values: Iterable[Any]) -> Iterable[Any]:
+    for value in values:
+        try:
+            yield encode_value(field_type, _from_text(field_type, value))
+        except ValueError:
+            continue  # No document can have it.
+
+
+def _from_text(field_type: str, value: Any) -> Any:
+    # Values come from URLs, too, and so as text.
+    if not isinstance(value, str):
+        return value
+    if field_type in WHOLE_NUMBERS:
+        return int(value)
+    if field_type in NUMBERS:
+        return float(value)
+    if field_type == "boolean":
+        return {"true": True, "false": False}.get(value, value)
+    return value

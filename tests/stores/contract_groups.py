@@ -1,0 +1,237 @@
+"""What every store must do when documents are grouped."""
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum
+from stats_pipeline.model import Filter, Where
+from stats_pipeline.stores.protocol import Group, Store
+from tests.stores import reference
+from tests.stores.conftest import Write
+
+MANY_GROUPS = 5_000
+HOURS = [f"2016-12-18T{hour:02}:00:00.000Z" for hour in range(3)]
+
+PATHS = st.sampled_from(["", "/a", "/A", "/b c", "/ä"])
+
+BODIES = st.fixed_dictionaries(
+    {"timestamp": st.sampled_from(HOURS)},
+    optional={
+        "path": PATHS,
+        "size": st.integers(-(2**40), 2**40),
+        "status": st.sampled_from([200, 404]),
+        "ratio": st.floats(-1e6, 1e6, allow_nan=False).map(lambda number: number + 0.0),
+        "is_robot": st.booleans(),
+        "seen": st.sampled_from(HOURS),
+    },
+)
+
+GROUPABLE = ["path", "status", "is_robot", "seen", "size"]
+NUMERIC = ["size", "status", "ratio"]
+
+CONDITIONS = st.none() | st.sampled_from(
+    [
+        Where("is_robot", exclude=[True]),
+        Where("is_robot", include=[True]),
+        Where("path", include=["/a", "/ä"], exclude=["/ä"]),
+        Where("status", include=[404]),
+    ]
+)
+
+
+@st.composite
+def metrics(draw: st.DrawFn) -> Metric:
+    """Draw a metric that stores compute, with or without a condition."""
+    condition = draw(CONDITIONS)
+    kind = draw(st.sampled_from([Count, Sum, Min, Max, Mean, First, Last]))
+    if kind is Count:
+        return Count(where=condition)
+    any_field = [*NUMERIC, "path", "is_robot", "seen"]
+    field = draw(st.sampled_from(any_field if kind in (First, Last) else NUMERIC))
+    metric: Metric = kind(field, where=condition)
+    return metric
+
+
+_numbers = count()
+
+
+class GroupContract:
+    """Be the part of the contract about groups and metrics."""
+
+    #: How many examples a law is tried on; fewer where each costs requests.
+    examples = 60
+
+    def test_groups_are_what_they_are_in_python(
+        self, store: Store, index: str, write: Write
+    ) -> None:
+        """Keys, counts, metrics and newest documents should be those of a few lines of Python."""
+
+        @settings(max_examples=self.examples, deadline=None)
+        @given(
+            st.lists(BODIES, max_size=12),
+            st.lists(st.sampled_from(GROUPABLE), max_size=2, unique=True),
+            st.dictionaries(st.sampled_from("abcd"), metrics(), max_size=4),
+            st.sampled_from([(), ("timestamp", "event_id")]),
+        )
+        def law(
+            drawn: list[dict[str, Any]],
+            by: list[str],
+            asked: dict[str, Metric],
+            newest_by: tuple[str, ...],
+        ) -> None:
+            batch = str(next(_numbers))
+            bodies = {
+                f"{batch}-{n}": {**body, "batch": batch, "event_id": f"e{n % 10}{n}"}
+                for n, body in enumerate(drawn)
+            }
+            write(index, bodies)
+            where = Filter().where("batch", [batch])
+            with store.snapshot([index]) as snapshot:
+                found = list(snapshot.groups(where, by, asked, newest_by=newest_by))
+            _check_equal(found, reference.group(list(bodies.values()), by, asked, newest_by))
+
+        law()
+
+    def test_keys_are_ascending_and_have_their_types(
+        self, store: Store, index: str, write: Write
+    ) -> None:
+        """Booleans, numbers and times should be keys as they are values of documents."""
+        write(
+            index,
+            {
+                "a": {"is_robot": True, "size": 10, "seen": HOURS[1]},
+                "b": {"is_robot": False, "size": 9, "seen": HOURS[2]},
+                "c": {"is_robot": False, "size": -1, "seen": HOURS[0]},
+            },
+        )
+        by = ["is_robot", "size", "seen"]
+        with store.snapshot([index]) as snapshot:
+            keys = [group.key for group in snapshot.groups(Filter(), by, {})]
+        assert keys == [(False, -1, HOURS[0]), (False, 9, HOURS[2]), (True, 10, HOURS[1])]
+        assert [type(value) for value in keys[0]] == [bool, int, str]
+
+    def test_a_document_that_lacks_a_field_is_in_no_group(
+        self, store: Store, index: str, write: Write
+    ) -> None:
+        """An empty text should be a value like any other, and a missing field none."""
+        write(index, {"a": {"path": "", "size": 1}, "b": {"path": "x"}, "c": {"size": 1}})
+        with store.snapshot([index]) as snapshot:
+            assert [g.key for g in snapshot.groups(Filter(), ["path", "size"], {})] == [("", 1)]
+            assert list(snapshot.groups(Filter(), ["path", "nope"], {})) == []
+
+    def test_grouping_by_nothing_yields_one_group(
+        self, store: Store, index: str, write: Write
+    ) -> None:
+        """Also of no documents: then sums are 0 and there are no extremes, means and values."""
+        write(index, {"a": {"size": 3, "timestamp": HOURS[0], "event_id": "e"}})
+        asked: dict[str, Metric] = {
+            "sum": Sum("size"),
+            "min": Min("size"),
+            "mean": Mean("size"),
+            "last": Last("size"),
+            "count": Count(),
+        }
+        order = ("timestamp", "event_id")
+        with store.snapshot([index]) as snapshot:
+            (group,) = snapshot.groups(Filter(), [], asked, newest_by=order)
+            assert (group.key, group.count) == ((), 1)
+            assert group.values == {"sum": 3, "min": 3, "mean": 3.0, "last": 3, "count": 1}
+            assert group.newest is not None
+            assert group.newest["size"] == 3
+            nothing = Filter().where("size", [4])
+            (group,) = snapshot.groups(nothing, [], asked, newest_by=order)
+        assert (group.key, group.count, group.newest) == ((), 0, None)
+        assert group.values == {"sum": 0, "min": None, "mean": None, "last": None, "count": 0}
+
+    def test_sums_of_whole_numbers_are_whole_numbers(
+        self, store: Store, index: str, write: Write
+    ) -> None:
+        """A sum of integers should be an int and exact, extremes as well."""
+        write(index, {f"k{n}": {"size": 2**40 + n} for n in range(100)})
+        asked: dict[str, Metric] = {"sum": Sum("size"), "min": Min("size"), "max": Max("size")}
+        with store.snapshot([index]) as snapshot:
+            (group,) = snapshot.groups(Filter(), [], asked)
+        assert group.values == {"sum": 100 * 2**40 + 4950, "min": 2**40, "max": 2**40 + 99}
+        assert {type(value) for value in group.values.values()} == {int}
+
+    def test_first_and_last_go_by_time_then_event_id(
+        self, store: Store, index: str, write: Write
+    ) -> None:
+        """A document without the field should count as the oldest or newest nevertheless."""
+        write(
+            index,
+            {
+                "1": {"timestamp": HOURS[1], "event_id": "b", "path": "x", "size": 1},
+                "2": {"timestamp": HOURS[1], "event_id": "a", "path": "x", "size": 2},
+                "3": {"timestamp": HOURS[1], "event_id": "c", "path": "x", "size": 3},
+                "4": {"timestamp": HOURS[2], "event_id": "0", "path": "x", "is_robot": True},
+            },
+        )
+        person = Where("is_robot", exclude=[True])
+        asked: dict[str, Metric] = {
+            "first": First("size"),
+            "last": Last("size"),
+            "person": Last("size", where=person),
+            "robot": Last("is_robot"),
+        }
+        order = ("timestamp", "event_id")
+        with store.snapshot([index]) as snapshot:
+            (group,) = snapshot.groups(Filter(), ["path"], asked, newest_by=order)
+        assert group.values == {"first": 2, "last": None, "person": 3, "robot": True}
+        assert group.newest is not None
+        assert group.newest["event_id"] == "0"
+
+    def test_the_newest_document_is_the_last_by_the_fields_asked_for(
+        self, store: Store, index: str, write: Write
+    ) -> None:
+        """The whole body should come, by whatever fields, and a missing value is the oldest."""
+        bodies: dict[str, Mapping[str, Any]] = {
+            "a": {"path": "x", "size": 2, "extra": {"deep": [1]}},
+            "b": {"path": "x", "note": "no size"},
+            "c": {"path": "y", "size": -5},
+            "d": {"path": "x", "size": 1},
+        }
+        write(index, bodies)
+        with store.snapshot([index]) as snapshot:
+            groups = list(snapshot.groups(Filter(), ["path"], {}, newest_by=["size"]))
+        assert [group.newest for group in groups] == [bodies["a"], bodies["c"]]
+
+    def test_there_may_be_more_groups_than_a_page(
+        self, store: Store, index: str, write: Write
+    ) -> None:
+        """5,000 groups of two fields should come in order, each with its own newest document."""
+        write(
+            index,
+            {
+                f"{n}-{twice}": {"path": f"/{n:05}", "status": n % 7, "size": twice}
+                for n in range(MANY_GROUPS)
+                for twice in (1, 2)
+            },
+        )
+        with store.snapshot([index]) as snapshot:
+            asked = {"sum": Sum("size")}
+            groups = list(snapshot.groups(Filter(), ["path", "status"], asked, newest_by=["size"]))
+        assert [group.key for group in groups] == [(f"/{n:05}", n % 7) for n in range(MANY_GROUPS)]
+        assert {(group.count, group.values["sum"]) for group in groups} == {(2, 3)}
+        assert {group.newest and group.newest["size"] for group in groups} == {2}
+        assert [g.newest and g.newest["path"] for g in groups] == [g.key[0] for g in groups]
+
+
+def _check_equal(found: Sequence[Group], expected: Sequence[Group]) -> None:
+    assert [(g.key, g.count, g.newest) for g in found] == [
+        (g.key, g.count, g.newest) for g in expected
+    ]
+    for one, other in zip(found, expected, strict=True):
+        assert one.values.keys() == other.values.keys()
+        for name, value in other.values.items():
+            found_value = one.values[name]
+            assert isinstance(found_value, bool) == isinstance(value, bool)
+            if isinstance(value, float):
+                assert found_value == pytest.approx(value, rel=1e-9, abs=1e-6)
+            else:
+                assert found_value == value
