@@ -1,0 +1,119 @@
+"""The typed form of the ``query_config`` of the query classes that read rows, with its checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stats_pipeline.errors import DefinitionError, nearest
+from stats_pipeline.fields import GROUPABLE
+from stats_pipeline.queries.parameters import FILTERABLE, RESERVED
+from stats_pipeline.queries.reading import Rows
+from stats_pipeline.queries.row_metrics import RowMetric, check_against_rows, parse_row_metrics
+
+CopySource = str | Callable[[Mapping[str, Any]], Any]
+
+#: What `query_config` may hold.
+CONFIG_KEYS = (
+    "index",
+    "aggregation",
+    "copy_fields",
+    "required_filters",
+    "optional_filters",
+    "aggregated_fields",
+    "metric_fields",
+)
+
+#: Keys that configurations of invenio-stats may still have -> what to do about them.
+RETIRED_KEYS = {
+    "doc_type": "indices have no document types any more; leave it out",
+    "client": "the store is chosen by STATS_STORE_URL; leave it out",
+}
+
+#: Keys of an answer and of its buckets, which no metric or copied field may be called.
+ANSWER_KEYS = frozenset(
+    {"approximate", "as_of", "buckets", "date", "end_date", "field", "interval", "key", "key_type"}
+    | {"start_date", "type"}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryConfig:
+    """Say which rows a query reads and what it makes of them.
+
+    Attributes:
+        index: alias of the rows without the index prefix, as ``stats-file-download``; or
+        aggregation: the aggregation's name, as ``file-download-agg``.
+        copy_fields: key of the answer -> row field, or a callable of the newest row.
+        filters: parameter -> row field.
+        required: the filters that the query does not run without.
+        aggregated_fields: row fields to nest by.
+        metrics: the numbers; always a ``value``.
+    """
+
+    index: str | None = None
+    aggregation: str | None = None
+    copy_fields: Mapping[str, CopySource] = field(default_factory=dict)
+    filters: Mapping[str, str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    aggregated_fields: tuple[str, ...] = ()
+    metrics: tuple[RowMetric, ...] = ()
+
+    def check_against(self, rows: Rows, *, owner: str) -> None:
+        """Raise DefinitionError where it names a field that the rows lack or can't use so."""
+        if not rows.types:
+            return
+        check_against_rows(self.metrics, rows, owner=owner)
+        for name in self.filters.values():
+            _check_type(name, rows, FILTERABLE, f"{owner}: rows can't be filtered by")
+        for name in self.aggregated_fields:
+            _check_type(name, rows, GROUPABLE, f"{owner}: rows can't be nested by")
+
+
+def read_query_config(
+    raw: Mapping[str, Any], *, owner: str, takes_aggregated_fields: bool
+) -> QueryConfig:
+    """Return the checked configuration; raise DefinitionError naming owner, key and what to do."""
+    _check_keys(raw, owner)
+    required = dict(raw.get("required_filters") or {})
+    config = QueryConfig(
+        index=raw.get("index"),
+        aggregation=raw.get("aggregation"),
+        copy_fields=dict(raw.get("copy_fields") or {}),
+        filters={**required, **(raw.get("optional_filters") or {})},
+        required=tuple(required),
+        aggregated_fields=tuple(raw.get("aggregated_fields") or ()),
+        metrics=parse_row_metrics(raw.get("metric_fields"), owner=owner),
+    )
+    if (config.index is None) == (config.aggregation is None):
+        raise DefinitionError(f"{owner}: give one of 'index' and 'aggregation'")
+    if config.aggregated_fields and not takes_aggregated_fields:
+        raise DefinitionError(f"{owner}: only a TermsQuery takes 'aggregated_fields'")
+    _check_names(config, owner)
+    return config
+
+
+def _check_keys(raw: Mapping[str, Any], owner: str) -> None:
+    for key in raw:
+        if key in RETIRED_KEYS:
+            raise DefinitionError(f"{owner}: {key!r}: {RETIRED_KEYS[key]}")
+        if key not in CONFIG_KEYS:
+            raise DefinitionError(
+                f"{owner}: unknown key {key!r} in query_config{nearest(key, CONFIG_KEYS)}"
+            )
+
+
+def _check_names(config: QueryConfig, owner: str) -> None:
+    for name in sorted(RESERVED & config.filters.keys()):
+        raise DefinitionError(f"{owner}: a filter can't be called {name!r}")
+    metrics = {metric.name for metric in config.metrics}
+    copied = config.copy_fields.keys()
+    for name in sorted((ANSWER_KEYS & (metrics | copied)) | (metrics & copied)):
+        raise DefinitionError(f"{owner}: an answer would have two things called {name!r}")
+
+
+def _check_type(name: str, rows: Rows, allowed: frozenset[str], what: str) -> None:
+    if rows.types.get(name) not in allowed:
+        known = [field for field, kind in rows.types.items() if kind in allowed]
+        raise DefinitionError(f"{what} {name!r}{nearest(name, known)}")

@@ -1,0 +1,88 @@
+"""Queries as others see them: which may be run, with which parameters."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from stats_pipeline.errors import InvalidParameter
+from stats_pipeline.registry import Registries
+from stats_pipeline.registry.registries import RegisteredQuery
+
+log = logging.getLogger(__name__)
+
+
+def permitted_queries(registries: Registries) -> Iterator[RegisteredQuery]:
+    """Yield the queries that the current caller may run, by name, asked without parameters.
+
+    One that can't be made, or whose permission fails without parameters, is left out and logged:
+    it must not hide the others.
+    """
+    for name in sorted(registries.query_items):
+        try:
+            query = registries.query(name)
+            if query.permits({}):
+                query.instance  # noqa: B018 - made here, so that a broken one is left out
+                yield query
+        except Exception:
+            log.exception("The query %r is left out of the list", name)
+
+
+def describe(query: RegisteredQuery) -> dict[str, Any]:
+    """Return ``{"name", "description", "parameters"}``; a stranger's class may describe none."""
+    return {
+        "name": query.name,
+        "description": query.description,
+        "parameters": list(getattr(query.instance, "parameters", ())),
+    }
+
+
+def check_parameters(query: RegisteredQuery, params: Mapping[str, Any]) -> None:
+    """Refuse, before anything is read, what the query would refuse anyway.
+
+    A class may have a method ``check(params)``, as ours do; of others the signature of `run` says
+    what they take.
+    """
+    check = getattr(query.instance, "check", None)
+    if callable(check):
+        check(params)
+        return
+    run = query.instance.run
+    try:
+        takes = inspect.signature(run).parameters.values()
+        own = inspect.signature(getattr(run, "__func__", run)).parameters.values()
+    except (TypeError, ValueError):  # no signature to be had, as for some built-in callables
+        return
+    # `self` of a method, which a parameter of that name would be given a second time.
+    receiver = {p.name for p in own if p.kind in _BY_KEYWORD} - {p.name for p in takes}
+    _check_signature(query.name, list(takes), receiver, params)
+
+
+def _check_signature(
+    name: str,
+    takes: Sequence[inspect.Parameter],
+    refused: Collection[str],
+    params: Mapping[str, Any],
+) -> None:
+    named = [p for p in takes if p.kind in _BY_KEYWORD]
+    known = {p.name for p in named}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in takes)
+    for parameter in params:
+        if parameter in refused or (parameter not in known and not takes_any):
+            raise InvalidParameter(
+                f"{name}: the parameter {parameter[:80]!r} is unknown; allowed: "
+                f"{', '.join(sorted(known)) or ('any other' if takes_any else 'none')}",
+                parameter=parameter[:80],
+            )
+    required = [p.name for p in named if p.default is p.empty]
+    for parameter in required:
+        if parameter not in params:
+            raise InvalidParameter(
+                f"{name}: the parameter {parameter!r} is missing; required: {', '.join(required)}",
+                parameter=parameter,
+            )
+
+
+_BY_KEYWORD = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

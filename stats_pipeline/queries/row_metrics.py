@@ -1,0 +1,168 @@
+"""Metric fields: the numbers of an answer, computed from the numbers in an aggregation's rows.
+
+Pure: no I/O. A store computes each kind for one group of rows; a `Tally` puts groups together, as
+the day rows of a month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stats_pipeline.errors import DefinitionError, nearest
+from stats_pipeline.fields import NUMBERS
+from stats_pipeline.metrics import Count, Max, Metric, Min, Sum, Unique
+from stats_pipeline.queries.reading import Rows
+from stats_pipeline.stores.protocol import Group
+
+#: Kind -> what the store computes for it. A mean is a sum divided by the number of rows, so that
+#: means of several groups can be put together.
+STORE_METRICS: Mapping[str, type[Sum] | type[Min] | type[Max]] = {
+    "sum": Sum,
+    "min": Min,
+    "max": Max,
+    "mean": Sum,
+}
+
+#: The name that configurations of invenio-stats use.
+ALIASES = {"avg": "mean"}
+
+#: What every answer holds, unless a metric field of that name says otherwise.
+DEFAULT = {"value": ("sum", "count")}
+
+
+@dataclass(frozen=True, slots=True)
+class RowMetric:
+    """Be one number of an answer: its name, ``sum``, ``min``, ``max`` or ``mean``, and of what."""
+
+    name: str
+    kind: str
+    field: str
+
+    @property
+    def store_metric(self) -> Metric:
+        """Return what the store computes for a group of rows."""
+        return STORE_METRICS[self.kind](self.field)
+
+    def adds_uniques(self, rows: Rows) -> bool:
+        """Tell whether it adds unique counts, which counts a visitor again in each row."""
+        return self.kind in ("sum", "mean") and isinstance(rows.metrics.get(self.field), Unique)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Put the numbers of groups of rows together.
+
+    Attributes:
+        rows: how many rows.
+        values: name of a metric -> the sum or extreme so far; an extreme of nothing is missing.
+        newest: the newest row, where it was asked for.
+    """
+
+    rows: int = 0
+    values: dict[str, Any] = field(default_factory=dict)
+    newest: Mapping[str, Any] | None = None
+
+    def add(self, group: Group, metrics: Sequence[RowMetric]) -> None:
+        """Take in a group of rows that are newer than those taken in before."""
+        self.rows += group.count
+        self.newest = group.newest if group.newest is not None else self.newest
+        for metric in metrics:
+            value = group.values.get(metric.name)
+            if value is not None:
+                so_far = self.values.get(metric.name)
+                self.values[metric.name] = (
+                    value if so_far is None else _put_together(metric.kind, so_far, value)
+                )
+
+    def number(self, metric: RowMetric) -> float | None:
+        """Return the number: 0 for a sum over no rows, None for a mean or extreme of nothing."""
+        value = self.values.get(metric.name)
+        if metric.kind == "sum":
+            return float(value or 0)
+        if value is None or not self.rows:
+            return None
+        return float(value) / self.rows if metric.kind == "mean" else float(value)
+
+
+def parse_row_metrics(
+    metric_fields: Mapping[str, Any] | None, *, owner: str
+) -> tuple[RowMetric, ...]:
+    """Return the metrics of an answer, ``value`` first; refuse what can't be computed from rows."""
+    specs = {**DEFAULT, **(metric_fields or {})}
+    return tuple(_parse(name, spec, owner) for name, spec in specs.items())
+
+
+def check_against_rows(metrics: Sequence[RowMetric], rows: Rows, *, owner: str) -> None:
+    """Raise DefinitionError where a metric's field is missing in the rows, or is no number."""
+    for metric in metrics:
+        where = f"{owner}: the metric field {metric.name!r}"
+        if metric.field not in rows.types:
+            raise DefinitionError(
+                f"{where}: rows have no field {metric.field!r}{nearest(metric.field, rows.types)}"
+            )
+        if rows.types[metric.field] not in NUMBERS:
+            raise DefinitionError(
+                f"{where}: {metric.field!r} has the type {rows.types[metric.field]}, which is no "
+                "number"
+            )
+        is_in_every_row = metric.field == "count" or isinstance(
+            rows.metrics.get(metric.field), Count | Sum | Unique
+        )
+        if metric.kind == "mean" and not is_in_every_row:
+            raise DefinitionError(
+                f"{where}: a mean is taken of counts, sums and unique counts, which every row has; "
+                f"{metric.field!r} is none of them"
+            )
+
+
+def approximations(
+    metrics: Sequence[RowMetric], rows: Rows, *, most_rows: int
+) -> dict[str, dict[str, Any]]:
+    """Return metric -> why and how far it may be off; empty where all numbers are exact.
+
+    Args:
+        metrics: those of the answer.
+        rows: where they come from.
+        most_rows: the highest number of rows that one number of the answer was made of.
+    """
+    if most_rows <= 1:
+        return {}
+    return {
+        metric.name: {
+            "bound": None,
+            "reason": f"{metric.field} is exact within each row; added over several rows, a "
+            "visitor counts once in each of them",
+        }
+        for metric in metrics
+        if metric.adds_uniques(rows)
+    }
+
+
+def _parse(name: str, spec: Any, owner: str) -> RowMetric:
+    where = f"{owner}: the metric field {name!r}"
+    if (
+        not isinstance(spec, tuple | list)
+        or len(spec) != 2
+        or not all(isinstance(part, str) and part for part in spec)
+    ):
+        raise DefinitionError(f"{where} is {spec!r}; write (kind, row field), as ('sum', 'count')")
+    kind: str = ALIASES.get(spec[0]) or spec[0]
+    if kind in ("unique", "cardinality"):
+        raise DefinitionError(
+            f"{where}: this version can't merge unique counts over rows; ('sum', {spec[1]!r}) adds "
+            "them up and is marked as approximate wherever that counts a visitor twice"
+        )
+    if kind not in STORE_METRICS:
+        known = [*STORE_METRICS, *ALIASES]
+        raise DefinitionError(f"{where}: unknown kind {spec[0]!r}{nearest(spec[0], known)}")
+    return RowMetric(name, kind, spec[1])
+
+
+def _put_together(kind: str, so_far: Any, value: Any) -> Any:
+    if kind == "min":
+        return min(so_far, value)
+    if kind == "max":
+        return max(so_far, value)
+    return so_far + value

@@ -1,0 +1,175 @@
+"""What the three kinds of queries have in common: parameters, and the way to the rows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from stats_pipeline.clock import format_time
+from stats_pipeline.errors import InvalidParameter
+from stats_pipeline.model import Filter
+from stats_pipeline.queries.config import read_query_config
+from stats_pipeline.queries.parameters import (
+    END_DATE,
+    START_DATE,
+    Parameter,
+    filter_parameter,
+    read_end,
+    read_filter,
+    read_start,
+)
+from stats_pipeline.queries.reading import Rows, current_reader
+from stats_pipeline.queries.row_metrics import Tally, approximations
+from stats_pipeline.stores.protocol import Group, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Be what a query is run with: the range, the filter that it means, and all parameters."""
+
+    start: datetime | None
+    end: datetime | None
+    where: Filter
+    params: Mapping[str, Any]
+
+    @property
+    def bounds(self) -> dict[str, Any]:
+        """Return the range as an answer shows it: UTC, the end exclusive, null where open."""
+        return {"start_date": time_text(self.start), "end_date": time_text(self.end)}
+
+
+class RowsQuery(ABC):
+    """Answer from the rows of one aggregation.
+
+    Args:
+        name: the query's name, for messages.
+        query_config: see `stats_pipeline.queries.config.QueryConfig`; `required_filters` and
+            `optional_filters` are parameter -> row field, `metric_fields` is key of the answer ->
+            (kind, row field), where kinds are ``sum``, ``min``, ``max`` and ``mean`` (or ``avg``).
+
+    Raises:
+        DefinitionError: naming the query and the key that can't work.
+    """
+
+    own_parameters: ClassVar[tuple[Parameter, ...]] = (START_DATE, END_DATE)
+    takes_aggregated_fields: ClassVar[bool] = False
+
+    def __init__(self, name: str, **query_config: Any) -> None:
+        self.name = name
+        self._title = f"query {name!r}"
+        self.config = read_query_config(
+            query_config, owner=self._title, takes_aggregated_fields=self.takes_aggregated_fields
+        )
+
+    @property
+    def parameters(self) -> list[dict[str, Any]]:
+        """Return what it may be asked with, as dicts for listings."""
+        filters = [
+            filter_parameter(name, required=name in self.config.required)
+            for name in self.config.filters
+        ]
+        return [parameter.as_dict() for parameter in (*self.own_parameters, *filters)]
+
+    def check(self, params: Mapping[str, Any]) -> None:
+        """Refuse parameters that no rows could answer, without reading anything."""
+        self._read(params, Rows(alias=""))
+
+    def run(self, /, **params: Any) -> dict[str, Any]:
+        """Return the answer: the asked range, numbers or buckets, and `as_of`.
+
+        Raises:
+            InvalidParameter: naming what is missing, unknown or wrong, and what is allowed.
+        """
+        reader = current_reader()
+        rows = reader.rows(self.config.index, self.config.aggregation)
+        self.config.check_against(rows, owner=self._title)
+        asked = self._read(params, rows)
+        with reader.store.snapshot([rows.alias]) as snapshot:
+            answer, most_rows = self._answer(snapshot, rows, asked)
+        answer["as_of"] = time_text(rows.as_of)
+        approximate = approximations(self.config.metrics, rows, most_rows=most_rows)
+        return {**answer, "approximate": approximate} if approximate else answer
+
+    @abstractmethod
+    def _answer(self, snapshot: Snapshot, rows: Rows, asked: Asked) -> tuple[dict[str, Any], int]:
+        """Return the answer, and the most rows that one of its numbers was made of."""
+
+    def _groups(
+        self, snapshot: Snapshot, rows: Rows, asked: Asked, by: Sequence[str]
+    ) -> Iterator[Group]:
+        newest_by = ("timestamp", *rows.dimensions) if self.config.copy_fields else ()
+        metrics = {metric.name: metric.store_metric for metric in self.config.metrics}
+        return snapshot.groups(asked.where, by, metrics, newest_by=newest_by)
+
+    def _tally(self, group: Group) -> Tally:
+        tally = Tally()
+        tally.add(group, self.config.metrics)
+        return tally
+
+    def _numbers(self, tally: Tally) -> dict[str, Any]:
+        """Return the metrics and, where there are rows, the copied fields of the newest one."""
+        numbers: dict[str, Any] = {m.name: tally.number(m) for m in self.config.metrics}
+        if tally.newest is not None:
+            for target, source in self.config.copy_fields.items():
+                if isinstance(source, str):
+                    numbers[target] = tally.newest.get(source)
+                else:
+                    numbers[target] = source(tally.newest)
+        return numbers
+
+    def _read(self, params: Mapping[str, Any], rows: Rows) -> Asked:
+        self._check_names(params)
+        start = self._value(params, "start_date", read_start, rows.zone)
+        end = self._value(params, "end_date", read_end, rows.zone)
+        if rows.interval == "all" and (start or end):
+            name = "start_date" if start else "end_date"
+            raise self._refusal(name, "can't be given: each of its rows covers all time")
+        # A bare date reaches through its end, so the date before the start ends where that begins.
+        first_of_end = self._value(params, "end_date", read_start, rows.zone)
+        if start and end and start >= end and start > first_of_end:
+            raise self._refusal(
+                "start_date",
+                f"({time_text(start)}) is after the 'end_date' ({time_text(first_of_end)})",
+            )
+        where = Filter().between("timestamp", start, end) if start or end else Filter()
+        for name, field in self.config.filters.items():
+            values = self._value(params, name, read_filter, rows.types.get(field))
+            if values is not None:
+                where = where.where(field, include=values)
+        return Asked(start, end, where, params)
+
+    def _value(
+        self, params: Mapping[str, Any], name: str, read: Callable[[Any, Any], Any], context: Any
+    ) -> Any:
+        """Return a parameter's value, read by ``read(value, context)``; None if it isn't given.
+
+        Clients of invenio-stats say null for a date that they don't give; in a filter it is wrong.
+        """
+        if params.get(name) is None and not (name in params and name in self.config.filters):
+            return None
+        try:
+            return read(params[name], context)
+        except ValueError as error:
+            raise self._refusal(name, str(error)) from None
+
+    def _check_names(self, params: Mapping[str, Any]) -> None:
+        allowed = [*(p.name for p in self.own_parameters), *self.config.filters]
+        for name in params:
+            if name not in allowed:
+                raise self._refusal(str(name)[:80], f"is unknown; allowed: {', '.join(allowed)}")
+        for name in self.config.required:
+            if name not in params:
+                raise self._refusal(
+                    name, f"is missing; required: {', '.join(self.config.required)}"
+                )
+
+    def _refusal(self, name: str, reason: str) -> InvalidParameter:
+        return InvalidParameter(f"{self.name}: the parameter {name!r} {reason}", parameter=name)
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """Return a time as an answer shows it, None for none."""
+    return None if moment is None else format_time(moment)

@@ -1,0 +1,110 @@
+"""The forms of an answer: JSON, CSV, an HTML table, or plain text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Response, current_app, render_template, request
+from werkzeug.exceptions import BadRequest, NotAcceptable
+
+from stats_pipeline.rest.tables import Table, tabulate
+
+Form = Callable[[Any], Response]
+
+#: What makes spreadsheets take a cell for a formula; paths and agents come from strangers.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def chosen_form() -> Form:
+    """Return the form that the request asks for: by ``format=``, else by its Accept header."""
+    name = request.args.get("format")
+    if name is not None:
+        if name not in FORMS:
+            raise BadRequest(f"'format' must be one of {', '.join(FORMS)}, not {name[:80]!r}")
+        return FORMS[name]
+    accepted = request.accept_mimetypes
+    media_type = accepted.best_match(MEDIA_TYPES) if accepted else next(iter(MEDIA_TYPES))
+    if media_type is None:
+        raise NotAcceptable(f"The answer comes as {', '.join(MEDIA_TYPES)}")
+    return MEDIA_TYPES[media_type]
+
+
+def json_response(answer: Any) -> Response:
+    """Return the answer as it is."""
+    # A host's own class may hold what the app's JSON provider knows, as decimals; NaN is no JSON.
+    text = current_app.json.dumps(answer, sort_keys=False, allow_nan=False)
+    return _response(text + "\n", "application/json")
+
+
+def csv_response(answer: Any) -> Response:
+    """Return one line for each bucket, with the names of the columns first."""
+    table = tabulate(answer)
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(table.columns)
+    writer.writerows([_harmless(cell) for cell in row] for row in table.rows)
+    return _response(out.getvalue(), "text/csv")
+
+
+def html_response(answer: Any) -> Response:
+    """Return a page with one table."""
+    text = render_template("stats_pipeline/table.html", table=tabulate(answer))
+    return _response(text, "text/html")
+
+
+def text_response(answer: Any) -> Response:
+    """Return aligned columns for people with a terminal."""
+    return _response(aligned(tabulate(answer)), "text/plain")
+
+
+def aligned(table: Table) -> str:
+    """Return the table as lines of text; what a terminal would obey is shown as an escape."""
+    lines = [[_printable(cell) for cell in row] for row in (table.columns, *table.rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        + "\n"
+        for line in lines
+    )
+
+
+def _response(text: str, media_type: str) -> Response:
+    # A lone surrogate of a host's own text can't be sent, and must not cost the answer.
+    data = text.encode("utf-8", errors="backslashreplace")
+    response = Response(data, mimetype=media_type)
+    response.vary.add("Accept")
+    return response
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) and not _is_number(cell) else cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _printable(cell: str) -> str:
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cell)
+
+
+FORMS: Mapping[str, Form] = {
+    "json": json_response,
+    "csv": csv_response,
+    "html": html_response,
+    "text": text_response,
+}
+
+MEDIA_TYPES: Mapping[str, Form] = {
+    "application/json": json_response,
+    "text/csv": csv_response,
+    "text/html": html_response,
+    "text/plain": text_response,
+}

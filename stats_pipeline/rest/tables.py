@@ -1,0 +1,94 @@
+"""Answers as tables: one row for each bucket, nested buckets beside the keys above them.
+
+Pure: no I/O, no Flask.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Row = dict[str, Any]
+
+#: Keys of a bucket that say what the table says by its columns.
+STRUCTURE = frozenset({"key", "type", "field", "key_type", "buckets"})
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Be the names of the columns, and rows with one text for each column."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def tabulate(answer: Any) -> Table:
+    """Return the table of one answer, of labelled answers, or of the list of queries."""
+    rows = list(_rows(answer))
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return Table(columns, [[cell_text(row.get(name)) for name in columns] for row in rows])
+
+
+def cell_text(value: Any) -> str:
+    """Return how a value is written in a cell: whole numbers without a point, null as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    if isinstance(value, str | int | float):
+        return str(value)
+    return json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _rows(answer: Any) -> Iterator[Row]:
+    if not isinstance(answer, Mapping):
+        yield {"value": answer}
+    elif _are_buckets(answer.get("queries")):
+        yield from (_query_row(query) for query in answer["queries"])
+    elif answer and all(_is_answer(value) for value in answer.values()):
+        for label, labelled in answer.items():
+            yield from ({"label": label, **row} for row in _answer_rows(labelled))
+    else:
+        yield from _answer_rows(answer)
+
+
+def _answer_rows(answer: Mapping[str, Any]) -> Iterator[Row]:
+    if _are_buckets(answer.get("buckets")):
+        yield from _bucket_rows(answer, {})
+    else:
+        yield dict(answer)
+
+
+def _bucket_rows(level: Mapping[str, Any], above: Row) -> Iterator[Row]:
+    for bucket in level["buckets"]:
+        key = {level["field"]: bucket.get("key")} if isinstance(level.get("field"), str) else {}
+        row = {**above, **key}
+        if _are_buckets(bucket.get("buckets")):
+            yield from _bucket_rows(bucket, row)
+        else:
+            yield {**row, **{name: v for name, v in bucket.items() if name not in STRUCTURE}}
+
+
+def _query_row(query: Mapping[str, Any]) -> Row:
+    parameters = [
+        f"{p.get('name')} (required)" if p.get("required") else str(p.get("name"))
+        for p in query.get("parameters", ())
+        if isinstance(p, Mapping)
+    ]
+    return {
+        "name": query.get("name"),
+        "description": query.get("description"),
+        "parameters": ", ".join(parameters),
+    }
+
+
+def _is_answer(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _are_buckets(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(bucket, Mapping) for bucket in value)

@@ -1,0 +1,119 @@
+"""Terms queries: buckets per value, nested by several fields."""
+
+from typing import Any
+
+import pytest
+
+from stats_pipeline.errors import DefinitionError
+from stats_pipeline.queries import TermsQuery
+from tests.queries.rows import RowsOfDownloads, numbers
+
+
+def terms(*fields: str, **config: Any) -> TermsQuery:
+    """Return a terms query nested by these fields."""
+    return TermsQuery("terms", index="stats-file-download", aggregated_fields=fields, **config)
+
+
+def test_A004_57_E004_terms_have_the_very_numbers_and_the_shape_that_clients_know(
+    e004: RowsOfDownloads,
+) -> None:
+    """Bucket 20 by file key over both days: file1.txt 5, file2.txt 1."""
+    query = terms("file_key", required_filters={"bucket_id": "bucket_id"})
+    answer = e004.run(query, bucket_id="20", start_date="2016-12-18", end_date="2016-12-19")
+    assert answer == {
+        "start_date": "2016-12-18T00:00:00.000Z",
+        "end_date": "2016-12-20T00:00:00.000Z",
+        "type": "bucket",
+        "field": "file_key",
+        "key_type": "terms",
+        "value": 6.0,
+        "buckets": [{"key": "file1.txt", "value": 5.0}, {"key": "file2.txt", "value": 1.0}],
+        "as_of": "2016-12-20T06:00:00.000Z",
+    }
+
+
+def test_A004_61_without_rows_the_answer_has_its_full_shape(downloads: RowsOfDownloads) -> None:
+    """An index that is not there yet gives zero, and empty buckets."""
+    assert downloads.run(terms("file_key", "file_id")) == {
+        "start_date": None,
+        "end_date": None,
+        "type": "bucket",
+        "field": "file_key",
+        "key_type": "terms",
+        "value": 0.0,
+        "buckets": [],
+        "as_of": "2016-12-20T06:00:00.000Z",
+    }
+
+
+def test_buckets_nest_level_by_level_and_have_copied_fields(e004: RowsOfDownloads) -> None:
+    """Each level has its field, each bucket its value and what its newest row says."""
+    answer = e004.run(terms("bucket_id", "file_key", copy_fields={"id": "file_id"}))
+    assert answer["id"] == "f-1"
+    (bucket,) = answer["buckets"]
+    assert bucket == {
+        "key": "20",
+        "value": 6.0,
+        "id": "f-1",
+        "type": "bucket",
+        "field": "file_key",
+        "key_type": "terms",
+        "buckets": [
+            {"key": "file1.txt", "value": 5.0, "id": "f-1"},
+            {"key": "file2.txt", "value": 1.0, "id": "f-2"},
+        ],
+    }
+
+
+def test_B27_seven_a_day_for_seven_days_make_49(downloads: RowsOfDownloads) -> None:
+    """One file with 7 downloads on each of 7 days has a bucket of 49."""
+    downloads.write(
+        *({"timestamp": f"2016-12-{d}", "file_key": "f", "count": 7} for d in range(10, 17))
+    )
+    assert numbers(downloads.run(terms("file_key")), "key") == {"f": 49.0}
+
+
+def test_there_is_no_cap_on_buckets_and_their_order_is_value_then_key(
+    downloads: RowsOfDownloads,
+) -> None:
+    """More values than a page of any store: all are there, the highest first, ties by key."""
+    downloads.write(
+        *({"timestamp": "2016-12-18", "file_id": f"f-{n:04}", "count": n % 3} for n in range(2_500))
+    )
+    buckets = downloads.run(terms("file_id"))["buckets"]
+    assert len(buckets) == 2_500
+    assert buckets == sorted(buckets, key=lambda b: (-b["value"], b["key"]))
+
+
+def test_rows_without_the_field_count_in_the_level_above(downloads: RowsOfDownloads) -> None:
+    """The total is that of all rows, also of those that are in no bucket."""
+    downloads.write(
+        {"timestamp": "2016-12-18", "file_id": "f-1", "file_key": "a"},
+        {"timestamp": "2016-12-18", "file_id": "f-2"},
+    )
+    answer = downloads.run(terms("file_key"))
+    assert (answer["value"], numbers(answer, "key")) == (2.0, {"a": 1.0})
+
+
+def test_numbers_and_booleans_are_keys_as_well(downloads: RowsOfDownloads) -> None:
+    """A field of numbers nests by numbers, a boolean one by booleans."""
+    downloads.write({"timestamp": "2016-12-18", "is_public": True, "size_class": 3})
+    (bucket,) = downloads.run(terms("is_public", "size_class"))["buckets"]
+    assert bucket["key"] is True
+    assert numbers(bucket, "key") == {3: 1.0}
+
+
+def test_rows_can_not_be_nested_by_what_stores_can_not_group_by(
+    downloads: RowsOfDownloads,
+) -> None:
+    """A field that the rows lack, or of text, is refused with the nearest that works."""
+    with pytest.raises(DefinitionError, match="did you mean 'file_key'"):
+        downloads.run(terms("file_keys"))
+    with pytest.raises(DefinitionError, match="nested by 'note'"):
+        downloads.run(terms("note"))
+
+
+def test_without_fields_it_answers_like_totals(e004: RowsOfDownloads) -> None:
+    """Configurations of invenio-stats write totals as terms without fields."""
+    assert e004.run(terms())["value"] == 6.0
+    assert "buckets" not in e004.run(terms())

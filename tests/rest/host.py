@@ -1,0 +1,71 @@
+"""A host's app: the embedded store, queries of its own, and who calls in a header."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, request
+
+from stats_pipeline import StatsPipeline, TotalsQuery
+from stats_pipeline.errors import PartialResult, StoreUnavailable
+from stats_pipeline.permissions import allow_everyone, authenticated, deny_all
+
+
+class Ratio:
+    """Be a host's statistic that reads no rows: whatever `answer` is."""
+
+    def __init__(self, name: str, answer: Any = None, raises: Exception | None = None) -> None:
+        self.name, self.answer, self.raises = name, answer, raises
+
+    def run(self, **params: Any) -> Any:
+        """Return the configured answer, or the parameters."""
+        if self.raises is not None:
+            raise self.raises
+        return params if self.answer is None else self.answer
+
+
+def owns_bucket(query_name: str, params: Mapping[str, Any]) -> bool:
+    """Permit what the caller owns: user u1 has bucket 20."""
+    return request.headers.get("X-User") == "u1" and str(params.get("bucket_id")) == "20"
+
+
+def host_query(permission: Any = allow_everyone, **config: Any) -> dict[str, Any]:
+    """Return the registration of a host's query."""
+    return {"query_class": Ratio, "query_config": config, "permission": permission}
+
+
+QUERIES: dict[str, Any] = {
+    "ratio": host_query(answer={"value": 100}),
+    "echo": host_query(),
+    "list": host_query(answer=[1, "two", None]),
+    "nan": host_query(answer={"value": float("nan")}),
+    "object": host_query(answer=object()),
+    "hostile": host_query(answer={"path": "=cmd()\x1b[2J<script>\ud800", "delta": -4.0}),
+    "crash": host_query(raises=ZeroDivisionError("private detail")),
+    "misconfigured": {
+        "query_class": TotalsQuery,
+        "query_config": {
+            "index": "stats-file-download",
+            "metric_fields": {"private": ("sum", "x")},
+        },
+        "permission": allow_everyone,
+    },
+    "outage": host_query(raises=StoreUnavailable("no answer at http://user:secret@host")),
+    "partial": host_query(raises=PartialResult("1 of 2 shards")),
+    "secret": host_query(permission=deny_all),
+    "members": host_query(permission=authenticated),
+    "own": host_query(permission=owns_bucket),
+}
+
+
+def make_app(instance_path: str, **settings: Any) -> Flask:
+    """Return an app with the embedded store, the queries above, and who calls in a header."""
+    app = Flask("host", instance_path=instance_path)
+    app.config.update(
+        STATS_STORE_URL=f"sqlite:///{instance_path}/stats.db",
+        STATS_EVENTS={"file-download": {}},
+        STATS_QUERIES=QUERIES,
+        STATS_IDENTITY=lambda: request.headers.get("X-User"),
+        **settings,
+    )
+    StatsPipeline(app)
+    return app

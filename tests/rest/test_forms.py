@@ -1,0 +1,89 @@
+"""The form of an answer: JSON, CSV, an HTML table, or text."""
+
+import csv
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.rest.test_posting import problem
+
+HISTOGRAM = "/stats/bucket-file-download-histogram?bucket_id=20&file_key=file1.txt"
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("json", "application/json"),
+        ("csv", "text/csv"),
+        ("html", "text/html"),
+        ("text", "text/plain"),
+    ],
+)
+def test_format_and_accept_choose_the_same_forms(
+    client: FlaskClient, name: str, media_type: str
+) -> None:
+    """Both ways give the same bytes of the same type."""
+    by_format = client.get(f"{HISTOGRAM}&format={name}", headers={"Accept": "*/*"})
+    by_accept = client.get(HISTOGRAM, headers={"Accept": f"{media_type}, */*;q=0.1"})
+    assert by_format.mimetype == by_accept.mimetype == media_type
+    assert by_format.data == by_accept.data
+    assert "Accept" in by_accept.headers["Vary"]
+
+
+def test_json_is_the_default_and_nothing_else_is_406(client: FlaskClient) -> None:
+    """Without a wish it is JSON; what can't be given is refused with what can."""
+    assert client.get(HISTOGRAM).mimetype == "application/json"
+    response = client.get(HISTOGRAM, headers={"Accept": "image/png"})
+    assert "text/csv" in problem(response, 406)["message"]
+    assert "csv" in problem(client.get(f"{HISTOGRAM}&format=xml"), 400)["message"]
+
+
+def test_csv_has_one_line_for_each_bucket(client: FlaskClient) -> None:
+    """Names first, then the buckets of a histogram, whole numbers without a point."""
+    rows = list(csv.DictReader(client.get(f"{HISTOGRAM}&format=csv").text.splitlines()))
+    assert [(row["date"], row["value"], row["file_key"]) for row in rows] == [
+        ("2016-12-18T00:00:00.000Z", "4", "file1.txt"),
+        ("2016-12-19T00:00:00.000Z", "1", "file1.txt"),
+    ]
+
+
+def test_several_queries_make_one_table_with_their_labels(client: FlaskClient) -> None:
+    """Terms have a column named like their field, and each line says which query it is of."""
+    calls = {
+        "all": {"stat": "bucket-file-download-total", "params": {"bucket_id": "20"}},
+        "one": {"stat": "ratio"},
+    }
+    rows = list(csv.DictReader(client.post("/stats?format=csv", json=calls).text.splitlines()))
+    assert [(row["label"], row["file_key"], row["value"]) for row in rows] == [
+        ("all", "file1.txt", "5"),
+        ("all", "file2.txt", "1"),
+        ("one", "", "100"),
+    ]
+
+
+def test_what_strangers_sent_does_no_harm_in_any_form(client: FlaskClient) -> None:
+    """Formulas, terminal escapes, markup and broken text come out as text; numbers stay numbers."""
+    in_csv = next(csv.DictReader(client.get("/stats/hostile?format=csv").text.splitlines()))
+    assert in_csv["path"].startswith("'=cmd()")
+    assert in_csv["delta"] == "-4"
+    in_text = client.get("/stats/hostile?format=text").text
+    assert "\x1b" not in in_text
+    in_html = client.get("/stats/hostile?format=html")
+    assert "<script>" not in in_html.text
+    assert "'none'" in in_html.headers["Content-Security-Policy"]
+    assert client.get("/stats/hostile").json["path"].endswith("\ud800")  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", ["csv", "html", "text"])
+@pytest.mark.parametrize("path", ["/stats/list", "/stats/", "/stats/access-log-histogram"])
+def test_every_answer_has_every_form(client: FlaskClient, name: str, path: str) -> None:
+    """Answers of hosts' classes, the list of queries and empty answers have a table, too."""
+    response = client.get(path, query_string={"format": name})
+    assert response.status_code == 200
+    assert response.data
+
+
+def test_text_is_aligned_for_people(client: FlaskClient) -> None:
+    """Columns stand below each other."""
+    lines = client.get(f"{HISTOGRAM}&format=text").text.splitlines()
+    assert lines[0].index("value") == lines[1].index("4") == lines[2].index("1", 24)

@@ -1,0 +1,219 @@
+"""POST /stats: several labelled queries in one body."""
+
+import json
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stats_pipeline.rest.bodies import LARGEST_BODY_BYTES, MOST_CALLS
+
+MYSTAT = {
+    "stat": "bucket-file-download-histogram",
+    "params": {
+        "start_date": "2016-12-18",
+        "end_date": "2016-12-19",
+        "interval": "day",
+        "bucket_id": 20,
+        "file_key": "file1.txt",
+    },
+}
+#: Names that mean something, so that odd bodies also get behind the first check.
+WORDS = st.sampled_from(
+    [
+        *("stat", "params", "ratio", "echo", "bucket-file-download-total", "start_date"),
+        *("bucket_id", "interval", "self", "name", "2016-12-18", "day", "may"),
+    ]
+)
+BODIES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | WORDS,
+    lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text() | WORDS, v, max_size=4),
+    max_leaves=12,
+)
+CALLS = st.dictionaries(
+    st.text(),
+    st.fixed_dictionaries({"stat": WORDS}, optional={"params": BODIES}),
+    max_size=3,
+)
+
+
+def problem(response: Any, status: int) -> dict[str, Any]:
+    """Return the problem that the response is; its parts must agree."""
+    assert response.status_code == status, response.text
+    assert response.content_type == "application/problem+json"
+    body: dict[str, Any] = response.get_json(force=True)
+    assert body["status"] == status
+    assert body["message"] == body["detail"] != ""
+    assert {"type", "title"} <= body.keys()
+    return body
+
+
+@pytest.mark.parametrize("path", ["/stats", "/stats/"])
+def test_A004_51_E004_labelled_queries_come_back_under_their_labels(
+    client: FlaskClient, path: str
+) -> None:
+    """The original's example has its very numbers, with and without a slash at the end."""
+    response = client.post(path, json={"mystat": MYSTAT, "ratio": {"stat": "ratio"}})
+    assert response.status_code == 200
+    assert response.json is not None
+    assert response.json["ratio"] == {"value": 100}
+    mystat = response.json["mystat"]
+    copied = {"bucket_id": "20", "file_key": "file1.txt"}
+    assert [{"date": b["date"], "value": b["value"]} for b in mystat["buckets"]] == [
+        {"date": "2016-12-18T00:00:00.000Z", "value": 4.0},
+        {"date": "2016-12-19T00:00:00.000Z", "value": 1.0},
+    ]
+    assert all(copied.items() <= bucket.items() for bucket in mystat["buckets"])
+    assert mystat["as_of"].endswith("Z")
+
+
+@pytest.mark.parametrize("body", ["{}", "null", " {} "])
+def test_no_query_is_no_answer(client: FlaskClient, body: str) -> None:
+    """An empty object and null are 200 with an empty object."""
+    response = client.post("/stats", data=body, content_type="application/json")
+    assert (response.status_code, response.json) == (200, {})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "stat",
+        "[]",
+        '"text"',
+        "7",
+        '{"a": null}',
+        '{"a": "ratio"}',
+        '{"a": {}}',
+        '{"a": {"stat": "ratio", "parameters": {}}}',
+        '{"a": {"stat": 7}}',
+        '{"a": {"stat": ["ratio"]}}',
+        '{"a": {"stat": "ratio", "params": null}}',
+        '{"a": {"stat": "ratio", "params": []}}',
+        '{"a": {"stat": "ratio"}, "a": {"stat": "ratio"}}',
+        '{"a": {"stat": "echo", "params": {"x": NaN}}}',
+        '{"a": {"stat": "echo", "params": {"x": %s}}}' % ("9" * 5_000),
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        b"\xff\xfe\xfa",
+        b'{"a": "\xff"}',
+    ],
+)
+def test_A004_51_a_body_of_another_shape_is_400_with_the_expected_form(
+    client: FlaskClient, body: str | bytes
+) -> None:
+    """What is no JSON, or JSON of another shape, is refused as a whole."""
+    problem(client.post("/stats", data=body, content_type="application/json"), 400)
+
+
+@given(body=BODIES | CALLS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_body_gives_a_500(app: Flask, body: Any) -> None:
+    """Whatever JSON is sent, even what JSON doesn't allow: an answer or a 4xx."""
+    text = json.dumps(body)
+    response = app.test_client().post("/stats", data=text, content_type="application/json")
+    assert response.status_code in (200, 400), response.text
+
+
+@given(raw=st.binary())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_bytes_give_a_500(app: Flask, raw: bytes) -> None:
+    """Whatever bytes are sent as JSON: an answer or a 4xx."""
+    response = app.test_client().post("/stats", data=raw, content_type="application/json")
+    assert response.status_code in (200, 400), response.text
+
+
+def test_A004_58_A004_60_one_unknown_statistic_fails_the_whole_request(
+    client: FlaskClient,
+) -> None:
+    """The message has the words that clients know, and says which label it was."""
+    calls = {"good": {"stat": "ratio"}, "bad": {"stat": "nope"}}
+    body = problem(client.post("/stats", json=calls), 400)
+    assert body["message"].startswith("Unknown statistic 'nope'")
+    assert body["label"] == "bad"
+
+
+def test_A004_53_a_missing_filter_is_400_with_query_and_parameter(client: FlaskClient) -> None:
+    """Without file_key `mystat` is refused, naming what it requires."""
+    params = {key: value for key, value in MYSTAT["params"].items() if key != "file_key"}  # type: ignore[attr-defined]
+    body = problem(client.post("/stats", json={"mystat": {**MYSTAT, "params": params}}), 400)
+    assert body["parameter"] == "file_key"
+    assert "bucket-file-download-histogram" in body["message"]
+
+
+def test_A004_60_nothing_is_run_before_everything_is_checked(client: FlaskClient) -> None:
+    """A bad parameter of the last query wins over a crash that the first would have."""
+    bad = {"stat": "bucket-file-download-total", "params": {"bucket_id": "20", "end_date": "may"}}
+    body = problem(client.post("/stats", json={"1": {"stat": "crash"}, "2": bad}), 400)
+    assert (body["parameter"], body["label"]) == ("end_date", "2")
+
+
+def test_B30_a_hosts_own_class_answers_in_any_shape(client: FlaskClient) -> None:
+    """What a host's class returns passes as it is, and it gets any parameters that it takes."""
+    calls = {
+        "value": {"stat": "ratio"},
+        "list": {"stat": "list"},
+        "echo": {"stat": "echo", "params": {"name": [2], "format": "csv"}},
+    }
+    assert client.post("/stats", json=calls).json == {
+        "value": {"value": 100},
+        "list": [1, "two", None],
+        "echo": {"name": [2], "format": "csv"},
+    }
+
+
+def test_a_parameter_called_self_is_unknown_to_a_hosts_class(client: FlaskClient) -> None:
+    """`run(self, **params)` would be given `self` twice, so it is refused before."""
+    call = {"a": {"stat": "echo", "params": {"self": 1}}}
+    assert problem(client.post("/stats", json=call), 400)["parameter"] == "self"
+
+
+@pytest.mark.parametrize("stat", ["crash", "object", "nan", "misconfigured"])
+def test_a_fault_of_a_hosts_class_is_a_problem_with_a_line_in_the_log(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, stat: str
+) -> None:
+    """A crash, an answer that is no JSON, a wrong definition: 500 without detail, and logged."""
+    body = problem(client.post("/stats", json={"a": {"stat": stat}}), 500)
+    assert "private" not in body["message"]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+@pytest.mark.parametrize("stat", ["outage", "partial"])
+def test_a_store_that_does_not_answer_is_503_with_a_time_to_try_again(
+    client: FlaskClient, stat: str
+) -> None:
+    """An outage is temporary, said so, and gives no address away."""
+    response = client.post("/stats", json={"a": {"stat": stat}})
+    assert "secret" not in problem(response, 503)["message"]
+    assert int(response.headers["Retry-After"]) > 0
+
+
+def test_too_much_is_413(client: FlaskClient) -> None:
+    """A large body and too many queries are refused before anything is done."""
+    large = b" " * (LARGEST_BODY_BYTES + 1)
+    problem(client.post("/stats", data=large, content_type="application/json"), 413)
+    many = {str(number): {"stat": "ratio"} for number in range(MOST_CALLS + 1)}
+    assert str(MOST_CALLS) in problem(client.post("/stats", json=many), 413)["message"]
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+def test_another_content_type_is_415(client: FlaskClient, content_type: str) -> None:
+    """Only what is declared as JSON is read."""
+    problem(client.post("/stats", data="{}", content_type=content_type), 415)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", "/stats"), ("DELETE", "/stats/"), ("POST", "/stats/ratio")]
+)
+def test_another_method_is_405_with_those_that_work(
+    client: FlaskClient, method: str, path: str
+) -> None:
+    """A wrong method is a problem too, and names the right ones."""
+    response = client.open(path, method=method)
+    problem(response, 405)
+    assert "GET" in response.headers["Allow"]
+    assert method not in response.headers["Allow"]
+    assert client.options(path).headers["Allow"] == response.headers["Allow"]
