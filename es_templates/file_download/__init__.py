@@ -1,0 +1,1 @@
+"""Index template of `file-download` events."""

@@ -1,0 +1,1 @@
+"""Index template of `record-view` events."""

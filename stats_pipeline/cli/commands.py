@@ -1,0 +1,50 @@
+"""All commands: where they appear and where they are. See `group` for those of other packages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+from stats_pipeline.cli.group import LazyGroup
+
+HELP = "Turn events into statistics: process, aggregate, ask, and look after it all."
+
+EPILOG = """\b
+Exit codes:
+  0  done
+  1  the store or the queue can't do it now; the same command may work later
+  2  the command, its input or the configuration is wrong
+"""
+
+_EVENTS = LazyGroup(
+    "events",
+    path="events",
+    lazy={"process": "stats_pipeline.cli.process:process"},
+    help="Bring events in, and process those that wait.",
+)
+
+_DEAD_LETTERS = LazyGroup(
+    "dead-letters",
+    path="dead-letters",
+    lazy={
+        "list": "stats_pipeline.cli.dead_letters:list_letters",
+        "purge": "stats_pipeline.cli.dead_letters:purge",
+        "replay": "stats_pipeline.cli.dead_letters:replay",
+    },
+    help="Look after events that could not be counted.",
+)
+
+COMMANDS: Mapping[str, str | click.Command] = {
+    "dead-letters": _DEAD_LETTERS,
+    "events": _EVENTS,
+    "init": "stats_pipeline.cli.init:init",
+    "list": "stats_pipeline.cli.registrations:list_registrations",
+    "query": "stats_pipeline.cli.query:query",
+    "reset": "stats_pipeline.cli.update:reset",
+    "serve": "stats_pipeline.cli.serve:serve",
+    "status": "stats_pipeline.cli.status:status",
+    "update": "stats_pipeline.cli.update:update",
+}
+
+stats = LazyGroup("stats", lazy=COMMANDS, help=HELP, epilog=EPILOG)

@@ -1,0 +1,39 @@
+"""What every command has in common. Commands of other packages may use it as well."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+from flask.cli import with_appcontext
+
+from stats_pipeline.cli.output import Output, show_log
+
+#: By the number of -v. Without one, a command says in its own words what went wrong.
+LOG_LEVELS = (logging.CRITICAL, logging.INFO, logging.DEBUG)
+
+
+def stats_command(function: Callable[..., None]) -> Callable[..., None]:
+    """Run a command inside the application, with an `Output` first and with --json and -v.
+
+    Stands below ``@click.command()`` and the command's own options.
+    """
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    @click.option(
+        "-v",
+        "--verbose",
+        "verbosity",
+        count=True,
+        help="Say more: -v what is done, -vv everything.",
+    )
+    @with_appcontext
+    @wraps(function)
+    def command(*args: Any, as_json: bool, verbosity: int, **kwargs: Any) -> None:
+        show_log(LOG_LEVELS[min(verbosity, len(LOG_LEVELS) - 1)])
+        function(Output(as_json=as_json, verbosity=verbosity), *args, **kwargs)
+
+    return command

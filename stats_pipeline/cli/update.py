@@ -1,0 +1,85 @@
+"""`stats update` and `stats reset`: compute the rows of aggregations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import click
+
+from stats_pipeline import current_stats
+from stats_pipeline.cli.errors import fail_if_any
+from stats_pipeline.cli.options import stats_command
+from stats_pipeline.cli.output import Output, table
+from stats_pipeline.reports import UpdateReport
+
+UPDATE_EPILOG = """\b
+Examples:
+  stats update
+  stats update access-log-agg --start 2015-05-17 --end 2015-05-20
+"""
+
+RESET_EPILOG = """\b
+Examples:
+  stats reset file-download-agg
+  stats reset --start 2016-12-01 --end 2016-12-31 -v
+"""
+
+COLUMNS = ("intervals", "created", "updated", "unchanged", "deleted")
+
+NAMES = click.argument("names", nargs=-1, metavar="[AGGREGATION]...")
+
+
+def _range(function: Callable[..., None]) -> Callable[..., None]:
+    start = click.option(
+        "--start", metavar="TIME", help="Only intervals from this ISO 8601 date or time on."
+    )
+    end = click.option(
+        "--end",
+        metavar="TIME",
+        help="Only intervals before this time; a bare date means through its end.",
+    )
+    return start(end(function))
+
+
+@click.command(epilog=UPDATE_EPILOG)
+@NAMES
+@_range
+@stats_command
+def update(output: Output, names: tuple[str, ...], start: str | None, end: str | None) -> None:
+    """Bring aggregations up to date.
+
+    All of them, or those that are named. Recomputes what has changed since the last update,
+    also in the past. Fit for cron: prints nothing there unless something is wrong, and may
+    overlap with other runs.
+    """
+    with output.progress("Updating") as progress:
+        report = current_stats.update(list(names) or None, start, end, progress=progress)
+    _say(output, report)
+
+
+@click.command(epilog=RESET_EPILOG)
+@NAMES
+@_range
+@stats_command
+def reset(output: Output, names: tuple[str, ...], start: str | None, end: str | None) -> None:
+    """Recompute aggregations from the events.
+
+    All of them, or those that are named, as after a change of their definition. The rows there
+    are stay readable until the new ones have taken their place. Asks nothing.
+    """
+    with output.progress("Recomputing") as progress:
+        report = current_stats.reset(list(names) or None, start, end, progress=progress)
+    _say(output, report)
+
+
+def _say(output: Output, report: UpdateReport) -> None:
+    output.summary(report.as_dict(), _lines(report))
+    fail_if_any({name: each.error for name, each in report.aggregations.items()})
+
+
+def _lines(report: UpdateReport) -> Iterator[str]:
+    rows = [
+        [name, *(getattr(each, column) for column in COLUMNS), len(each.pending)]
+        for name, each in report.aggregations.items()
+    ]
+    yield from table(rows, ("aggregation", *COLUMNS, "pending"))

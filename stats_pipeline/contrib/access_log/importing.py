@@ -1,0 +1,114 @@
+"""Put the requests of log files through the pipeline: read, publish and process in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from stats_pipeline import current_stats
+from stats_pipeline.contrib.access_log.reading import UnreadableLog, open_log, size_bytes
+from stats_pipeline.contrib.access_log.selection import LineCounts, Selection
+from stats_pipeline.errors import ConfigurationError, StoreError, UnknownEventType
+
+EVENT_TYPE = "access-log"
+
+#: What becomes of an event.
+OUTCOMES = ("indexed", "duplicates", "dropped", "dead")
+
+#: Events in one message of the queue.
+BATCH_EVENTS = 500
+
+#: So many events are published before they are processed, so that the queue never fills.
+ROUND_EVENTS = 10_000
+
+#: Called with the bytes read and the bytes of all files.
+Progress = Callable[[int, int], None]
+
+
+def check_active() -> None:
+    """Refuse an application in which the event type is not active, saying how to activate it."""
+    try:
+        current_stats.publish(EVENT_TYPE, [])
+    except UnknownEventType as error:
+        raise ConfigurationError(
+            f"{error}. Activate it by '{EVENT_TYPE}': {{}} in STATS_EVENTS of this application"
+        ) from error
+
+
+class LogImport:
+    """Import the wanted requests of log files; repeating it changes nothing.
+
+    Args:
+        selection: which requests are wanted.
+        dry_run: whether the files are only read.
+
+    Attributes:
+        counts: what became of the lines.
+        processed: what became of the events that were processed here, as in a report. Workers
+            that run at the same time take their share.
+    """
+
+    def __init__(self, selection: Selection, *, dry_run: bool = False) -> None:
+        self.counts = LineCounts()
+        self.processed = dict.fromkeys(OUTCOMES, 0)
+        self._selection = selection
+        self._dry_run = dry_run
+        self._published = 0
+
+    def run(self, names: Sequence[str], progress: Progress) -> None:
+        """Import these files, one after the other.
+
+        Raises:
+            UnreadableLog: a file is no log or breaks off. What came before is imported.
+            StoreError: events could not be processed; they wait in the queue.
+        """
+        total_bytes = sum(size_bytes(name) for name in names)
+        done_bytes = 0
+        try:
+            for name in names:
+                with open_log(name) as log:
+                    for batch in _batches(self._selection.events(log, self.counts)):
+                        self._take(batch)
+                        progress(done_bytes + log.position_bytes(), total_bytes)
+                done_bytes += size_bytes(name)
+                progress(done_bytes, total_bytes)
+        except UnreadableLog as error:
+            self._process()
+            raise UnreadableLog(f"{error}. {self._what_is_done()}") from error
+        self._process()
+
+    def _take(self, batch: list[dict[str, Any]]) -> None:
+        if self._dry_run:
+            return
+        current_stats.publish(EVENT_TYPE, batch)
+        self._published += len(batch)
+        if self._published >= ROUND_EVENTS:
+            self._process()
+
+    def _process(self) -> None:
+        # A drain may end early, on an alarm: what is published here is processed to its end.
+        while self._published:
+            report = current_stats.process_events([EVENT_TYPE]).types[EVENT_TYPE]
+            if report.error:
+                raise StoreError(
+                    "The events can't be stored and wait in the queue; when it is mended, import "
+                    f"again, which counts nothing twice: {report.error}"
+                )
+            for outcome in OUTCOMES:
+                self.processed[outcome] += getattr(report, outcome)
+            self._published = self._published if report.taken else 0
+
+    def _what_is_done(self) -> str:
+        if self._dry_run or not self.counts.accepted:
+            return "Nothing was imported"
+        return (
+            f"The {self.counts.accepted:,} requests accepted before are imported; importing the "
+            "files again counts none of them twice"
+        )
+
+
+def _batches(events: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    remaining = iter(events)
+    while batch := list(islice(remaining, BATCH_EVENTS)):
+        yield batch

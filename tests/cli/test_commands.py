@@ -1,0 +1,200 @@
+"""Each command does what its help says, in words and as JSON."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.cli.conftest import Run
+from tests.support import pipeline_of
+
+
+def test_events_become_an_answer(run: Run, run_json: Callable[..., Any], two_days: None) -> None:
+    """Process, update, query: the numbers are those of the events."""
+    processed = run_json("events", "process", "access-log")
+    assert (processed["taken"], processed["indexed"]) == (3, 3)
+    updated = run_json("update", "access-log-agg")
+    assert updated["is_complete"] is True
+    assert updated["aggregations"]["access-log-agg"]["created"] == 3
+    answer = run_json("query", "access-log-terms")
+    assert [(bucket["key"], bucket["value"]) for bucket in answer["buckets"]] == [
+        ("/a", 2.0),
+        ("/b", 1.0),
+    ]
+
+
+def test_jobs_that_are_fit_for_cron_print_nothing(run: Run, two_days: None) -> None:
+    """Where there is no terminal and all is well, process, update, reset and init are silent."""
+    for arguments in (["init"], ["events", "process"], ["update"], ["reset"]):
+        result = run(*arguments)
+        assert (result.exit_code, result.output) == (0, ""), arguments
+
+
+def test_with_v_they_say_what_they_have_done(run: Run, two_days: None) -> None:
+    """One line for each event type or aggregation."""
+    assert "access-log" in run("events", "process", "-v").stdout
+    lines = run("update", "-v").stdout.splitlines()
+    assert lines[0].split() == [
+        "aggregation",
+        "intervals",
+        "created",
+        "updated",
+        "unchanged",
+        "deleted",
+        "pending",
+    ]
+    assert "access-log-agg             2        3" in lines[1]
+
+
+def test_a_range_limits_an_update(run: Run, run_json: Callable[..., Any], two_days: None) -> None:
+    """A bare date as the end means through its end; the rest is done by the next update."""
+    run("events", "process")
+    day = ("--start", "2016-12-18", "--end", "2016-12-18")
+    first = run_json("update", "access-log-agg", *day)["aggregations"]["access-log-agg"]
+    rest = run_json("update", "access-log-agg")["aggregations"]["access-log-agg"]
+    assert (first["created"], rest["created"]) == (1, 2)
+
+
+def test_a_reset_gives_the_same_numbers(
+    run: Run, run_json: Callable[..., Any], two_days: None
+) -> None:
+    """Recomputing changes nothing where nothing was wrong."""
+    run("events", "process")
+    run("update")
+    before = run_json("query", "access-log-terms")["buckets"]
+    run_json("reset", "access-log-agg")
+    assert run_json("query", "access-log-terms")["buckets"] == before
+
+
+def test_a_key_given_twice_takes_either_value(
+    run: Run, run_json: Callable[..., Any], two_days: None
+) -> None:
+    """One value is that value, several are a list."""
+    run("events", "process")
+    run("update")
+
+    def total(*parameters: str) -> float:
+        buckets = run_json("query", "access-log-terms", *parameters)["buckets"]
+        return float(sum(bucket["value"] for bucket in buckets))
+
+    assert total("path=/b") == 1
+    assert total("path=/a", "path=/b") == 3
+    assert total("path=/a", "start_date=2016-12-19", "end_date=2016-12-19") == 1
+
+
+def test_an_answer_in_words_is_a_table(run: Run, two_days: None) -> None:
+    """Buckets are lines, numbers stand to the right, and the freshness is said."""
+    run("events", "process")
+    run("update")
+    shown = run("query", "access-log-terms").stdout
+    assert "as_of: 2" in shown
+    assert shown.splitlines()[-3:] == [
+        "path  value  volume",
+        "/a        2      20",
+        "/b        1      10",
+    ]
+    histogram = run("query", "access-log-histogram").stdout
+    assert histogram.splitlines()[-1].split() == ["2016-12-19T00:00:00.000Z", "2", "20"]
+
+
+def test_queries_are_listed_with_their_parameters(run: Run, run_json: Callable[..., Any]) -> None:
+    """What is required is seen before it is asked for."""
+    listed = {entry["name"]: entry for entry in run_json("query", "--list")}
+    assert {"access-log-terms", "record-view-total"} <= set(listed)
+    text = run("query", "--list").stdout
+    assert "bucket-file-download-total  Downloads of each file of a bucket" in text
+    assert "  bucket_id (value or list of values, required)" in text
+
+
+def test_everything_that_is_registered_is_listed_with_its_owner(
+    run: Run, run_json: Callable[..., Any]
+) -> None:
+    """Kind, name, owner, and whether an event type is recorded."""
+    listed = run_json("list")
+    assert {
+        "kind": "event type",
+        "name": "access-log",
+        "owner": "stats_pipeline",
+        "active": True,
+    } in listed
+    assert {entry["kind"] for entry in listed} == {"event type", "aggregation", "query"}
+    assert "file-download-agg" in run("list").stdout
+
+
+def test_the_status_says_what_waits(run: Run, run_json: Callable[..., Any], two_days: None) -> None:
+    """Waiting messages before processing, intervals to be computed after, nothing at the end."""
+    assert run_json("status")["events"]["access-log"]["waiting_messages"] == 1
+    run("events", "process")
+    assert run_json("status")["aggregations"]["access-log-agg"]["dirty_intervals"] == 2
+    run("update")
+    found = run_json("status")
+    assert found["aggregations"]["access-log-agg"]["dirty_intervals"] == 0
+    assert "dead_letters: 0" in run("status").stdout
+
+
+def test_init_may_be_repeated(run_json: Callable[..., Any]) -> None:
+    """It says what there is, and the second time the same."""
+    first = run_json("init")
+    assert "events-stats-access-log" in first["templates"]
+    assert run_json("init") == first
+
+
+def test_dead_letters_are_listed_replayed_and_purged(
+    app: Flask, run: Run, run_json: Callable[..., Any]
+) -> None:
+    """An event with a field of the wrong type waits among the dead letters until it is purged."""
+    bad = {"path": "/a", "status": "no number", "timestamp": "2016-12-18T10:00:00Z"}
+    pipeline_of(app).publish("access-log", [bad, {**bad, "path": "/b"}])
+    assert run_json("events", "process")["dead"] == 2
+    letters = run_json("dead-letters", "list", "--type", "access-log", "--kind", "invalid")
+    assert {letter["event"]["path"] for letter in letters} == {"/a", "/b"}
+    assert "invalid" in run("dead-letters", "list").stdout
+    assert run_json("dead-letters", "list", "--kind", "too_late") == []
+
+    assert run_json("dead-letters", "replay", letters[0]["id"]) == {"replayed": 1}
+    assert len(run_json("dead-letters", "list")) == 1
+    assert run_json("events", "process")["dead"] == 1
+    assert run_json("dead-letters", "replay", "--all") == {"replayed": 2}
+    run("events", "process")
+    assert run_json("dead-letters", "purge", "--all") == {"purged": 2}
+    assert run("dead-letters", "list").output == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["query"], "Give the name of a query, or --list"),
+        (["query", "access-log-terms", "--list"], "Give the name of a query, or --list"),
+        (["query", "nope"], "Unknown statistic 'nope'"),
+        (["query", "access-log-term"], "did you mean 'access-log-terms'?"),
+        (["query", "access-log-terms", "path"], "'path' is not KEY=VALUE"),
+        (["query", "access-log-terms", "colour=red"], "'colour' is unknown"),
+        (["query", "access-log-terms", "name=x"], "'name' is unknown"),
+        (["query", "access-log-terms", "start_date=x"], "start_date"),
+        (["query", "bucket-file-download-total"], "'bucket_id' is missing"),
+        (["update", "nope"], "Unknown aggregation 'nope'"),
+        (["update", "--start", "yesterday"], "start must be an ISO 8601 date"),
+        (["reset", "nope"], "Unknown aggregation 'nope'"),
+        (["events", "process", "nope"], "Unknown event type 'nope'"),
+        (["events", "process", "--time-limit", "0"], "time-limit"),
+        (["dead-letters", "purge"], "Give the ids of dead letters, or --all"),
+        (["dead-letters", "replay", "x", "--all"], "Give the ids of dead letters, or --all"),
+        (["dead-letters", "list", "--kind", "odd"], "'odd'"),
+        (["serve", "--port", "70000"], "70000"),
+        (["serve", "--host", "192.0.2.1", "--port", "0"], "Can't listen at 192.0.2.1:0"),
+        (["updaet"], "did you mean 'update'?"),
+        (["events", "process-all"], "did you mean 'process'?"),
+        (["update", "--nope"], "--nope"),
+    ],
+)
+def test_a_user_error_is_one_line_and_exit_code_2(
+    run: Run, arguments: list[str], said: str
+) -> None:
+    """Whatever is wrong with a command is said on standard error, never as a traceback."""
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr
