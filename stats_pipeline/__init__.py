@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from stats_pipeline.ext import StatsPipeline, current_stats
     from stats_pipeline.metrics import Count, First, Last, Max, Mean, Min, Sum, Unique
     from stats_pipeline.model import Aggregation, Drop, EventType, Filter, Query, Where
-    from stats_pipeline.queries import DateHistogramQuery, TermsQuery, TotalsQuery
+    from stats_pipeline.queries import (
+        DateHistogramQuery,
+        ESDateHistogramQuery,
+        ESTermsQuery,
+        ESTotalsQuery,
+        TermsQuery,
+        TotalsQuery,
+    )
 
 __version__ = "0.1.0"
 
@@ -27,6 +34,9 @@ _HOMES = {
     "Query": "model",
     # what they name
     "DateHistogramQuery": "queries",
+    "ESDateHistogramQuery": "queries",
+    "ESTermsQuery": "queries",
+    "ESTotalsQuery": "queries",
     "EventsIndexer": "events",
     "StatAggregator": "aggregations",
     "TermsQuery": "queries",
@@ -51,6 +61,9 @@ __all__ = [
     "Count",
     "DateHistogramQuery",
     "Drop",
+    "ESDateHistogramQuery",
+    "ESTermsQuery",
+    "ESTotalsQuery",
     "EventType",
     "EventsIndexer",
     "Filter",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from stats_pipeline.errors import ConfigurationError
+from stats_pipeline.errors import ConfigurationError, DefinitionError
 
 
 def load(target: Any, *, owner: str) -> Any:
@@ -31,4 +32,24 @@ def load(target: Any, *, owner: str) -> Any:
         raise ConfigurationError(
             f"{owner}: {target!r} can't be imported ({error}); give 'package.module:name'"
         ) from error
+    return found
+
+
+def load_callables(targets: Any, *, key: str, owner: str) -> tuple[Callable[..., Any], ...]:
+    """Return what a list of dotted paths or objects means, in order.
+
+    Args:
+        targets: the list.
+        key: where it was written, for the error message.
+        owner: who wrote it, for the error message.
+
+    Raises:
+        ConfigurationError: it is no list, or an item can't be imported or called.
+    """
+    if not isinstance(targets, list | tuple):
+        raise DefinitionError(f"{owner}: {key} must be a list, not {targets!r}")
+    found = tuple(load(target, owner=owner) for target in targets)
+    for each in found:
+        if not callable(each):
+            raise DefinitionError(f"{owner}: {key} holds {each!r}, which can't be called")
     return found

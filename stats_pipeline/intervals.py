@@ -51,7 +51,8 @@ def period_of(moment: datetime, interval: IntervalName, zone: tzinfo = UTC) -> P
         return ALL_TIME
     if interval == "hour":
         return _hour_of(moment, zone)
-    local = _local_start(moment.astimezone(zone).replace(tzinfo=None), interval)
+    # Without the fold: a period's start means the earlier of two, whichever the moment is in.
+    local = _local_start(moment.astimezone(zone).replace(tzinfo=None, fold=0), interval)
     period = _period_from(local, interval, zone)
     # Where clocks change at midnight, some minutes carry the date of the day before or after.
     if moment < period.start:
@@ -97,7 +98,7 @@ def slot_of(moment: datetime, window_seconds: int) -> Period:
 def period_label(start: datetime, interval: IntervalName) -> str:
     """Return how a period is written in an index name, as ``2016-12`` or ``2016-w51``."""
     year, week, _ = start.isocalendar()
-    return {
+    labels = {
         "hour": f"{start:%Y-%m-%d}t{start:%H}",
         "day": f"{start:%Y-%m-%d}",
         "week": f"{year}-w{week:02d}",
@@ -105,7 +106,8 @@ def period_label(start: datetime, interval: IntervalName) -> str:
         "quarter": f"{start:%Y}-q{(start.month + 2) // 3}",
         "year": f"{start:%Y}",
         "all": "all",
-    }[interval]
+    }
+    return labels[interval]
 
 
 def is_shorter(interval: IntervalName, other: IntervalName) -> bool:
@@ -121,7 +123,8 @@ def load_zone(name: str, *, owner: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise DefinitionError(
-            f"{owner}: {name!r} is not a time zone; use an IANA name such as 'UTC' or 'Europe/Zurich'"
+            f"{owner}: {name!r} is not a time zone; use an IANA name such as 'UTC' or "
+            "'Europe/Zurich'"
         ) from None
 
 

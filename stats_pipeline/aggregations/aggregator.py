@@ -40,6 +40,8 @@ class StatAggregator:
 
     def __init__(self, definition: AggregationDefinition) -> None:
         self._definition = definition
+        # Here, so that one that can't be imported is told of before anything is computed.
+        self._modifiers = definition.modifiers
         metrics = definition.config.metrics
         self._unique = {name: m for name, m in metrics.items() if isinstance(m, Unique)}
         self._others = {name: m for name, m in metrics.items() if not isinstance(m, Unique)}
@@ -66,7 +68,7 @@ class StatAggregator:
         """Return which events count in an interval."""
         where = Filter().between("timestamp", period.start, period.end)
         where = where.where("withdrawn", exclude=[True])
-        for modifier in self._definition.config.query_modifiers:
+        for modifier in self._modifiers:
             where = modifier(where)
         return where
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, Protocol
 
 from stats_pipeline.clock import Clock
@@ -42,12 +43,13 @@ def drain(
 ) -> TypeReport:
     """Process the waiting events of one type until none is left or the time is up.
 
-    Messages are acknowledged after their batch is finished; on an error they stay in the queue.
+    One batch is done in any case. Messages are acknowledged after their batch is finished; on an
+    error they stay in the queue.
     """
-    started = clock.monotonic()
+    deadline = clock.monotonic() + (inf if time_limit_seconds is None else time_limit_seconds)
     report = TypeReport()
     with queue.consume(definition.queue_name) as consumer:
-        while time_limit_seconds is None or clock.monotonic() - started < time_limit_seconds:
+        while True:
             messages, events, undecodable = _gather(consumer)
             if not messages:
                 break
@@ -64,7 +66,7 @@ def drain(
             report += batch
             if progress:
                 progress(report.taken, report.taken + queue.depth(definition.queue_name))
-            if batch.alarm:
+            if batch.alarm or clock.monotonic() >= deadline:
                 break
     return report
 

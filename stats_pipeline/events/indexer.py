@@ -74,6 +74,8 @@ class EventsIndexer:
     ) -> None:
         config = definition.config
         self._definition = definition
+        # Here, since what can't be imported is the host's fault and not that of any event.
+        self._preprocessors = definition.preprocessors
         self._store = store
         self._dead_letters = dead_letters
         self._clock = clock
@@ -113,7 +115,7 @@ class EventsIndexer:
         try:
             timestamp = self._time_of(raw)
             stage = "preprocessors"
-            event = run_chain(self._definition.preprocessors, copy.deepcopy(raw))
+            event = run_chain(self._preprocessors, copy.deepcopy(raw))
             stage = "validation"
             batch.prepared.append(
                 self._place(raw, checked(event, self._definition.template), timestamp)

@@ -50,7 +50,7 @@ class Publisher:
     def _reset(self) -> None:
         self._pid = os.getpid()
         self._buffer: deque[tuple[str, Event]] = deque()
-        self._in_flight = 0
+        self._in_flight: list[tuple[str, Event]] = []
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_closing = False
@@ -117,7 +117,8 @@ class Publisher:
             thread = self._thread
         if thread is not None:
             thread.join(EXIT_SECONDS)
-        for name, events in _by_queue(self._buffer).items():
+        # A thread that still waits for the broker ends with the process, and its batch with it.
+        for name, events in _by_queue([*self._in_flight, *self._buffer]).items():
             self._to_spool(name, events)
         self._reset()
 
@@ -134,12 +135,13 @@ class Publisher:
                     return
                 # Not a sleep: closing must not have to wait for it.
                 self._changed.wait_for(lambda: self._is_closing, LINGER_SECONDS)
-                batch = list(self._buffer)
+                self._in_flight = list(self._buffer)
                 self._buffer.clear()
-                self._in_flight = len(batch)
-            self._send(batch)
+            self._send(self._in_flight)
             with self._changed:
-                self._in_flight = 0
+                if self._thread is not threading.current_thread():
+                    return  # Closed meanwhile, by one that did not wait any longer.
+                self._in_flight = []
                 self._changed.notify_all()
 
     def _send(self, batch: Sequence[tuple[str, Event]]) -> None:
@@ -165,9 +167,7 @@ class Publisher:
         self._reset()
 
 
-def _by_queue(
-    batch: Sequence[tuple[str, Event]] | deque[tuple[str, Event]],
-) -> dict[str, list[Event]]:
+def _by_queue(batch: Sequence[tuple[str, Event]]) -> dict[str, list[Event]]:
     events: dict[str, list[Event]] = {}
     for name, event in batch:
         events.setdefault(name, []).append(event)
@@ -179,7 +179,8 @@ def _after_fork() -> None:
         publisher._forget()  # noqa: SLF001
 
 
-def _at_exit() -> None:
+def close_all() -> None:
+    """Send or spool what this process has in its buffers; to be called where it ends."""
     for publisher in list(_publishers):
         try:
             publisher.close()
@@ -188,4 +189,4 @@ def _at_exit() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
-atexit.register(_at_exit)
+atexit.register(close_all)

@@ -8,13 +8,13 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from stats_pipeline.errors import DefinitionError
-from stats_pipeline.importing import load
 from stats_pipeline.intervals import INTERVALS, IntervalName, is_shorter, load_zone
 from stats_pipeline.metrics import Metric, parse_metric
-from stats_pipeline.model import Event, Filter, Importable
+from stats_pipeline.model import Event, Importable
 from stats_pipeline.registry.items import check_keys
 
 SECONDS_A_DAY = 86_400
+SECONDS_AN_HOUR = 3_600
 INDEX_INTERVALS: tuple[IntervalName, ...] = ("day", "week", "month", "quarter", "year")
 SALT_WINDOWS = ("hour", "day", "week", "month", "quarter", "year", "forever")
 
@@ -24,8 +24,18 @@ NOT_YET = {"double_click_rule": "fixed", "retention_days": None, "keep_agent": F
 #: Columns of every row, which no metric or copied field may be called.
 ROW_FIELDS = ("timestamp", "start", "end", "count")
 
+#: What the values of some keys must be, and how messages call it.
+SHAPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "preprocessors": ((list, tuple), "a list"),
+    "query_modifiers": ((list, tuple), "a list"),
+    "aggregation_field": ((str, list, tuple), "a field's name or a list of names"),
+    "copy_fields": (Mapping, "a dict"),
+    "metrics": (Mapping, "a dict"),
+    "event": (str, "an event type's name"),
+    "time_zone": (str, "an IANA name such as 'Europe/Zurich'"),
+}
+
 CopySource = str | Callable[[Event], Any]
-Modifier = Callable[[Filter], Filter]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +87,7 @@ class AggregatorConfig:
     time_zone: tzinfo = UTC
     copy_fields: Mapping[str, CopySource] = field(default_factory=dict)
     metrics: Mapping[str, Metric] = field(default_factory=dict)
-    query_modifiers: tuple[Modifier, ...] = ()
+    query_modifiers: tuple[Importable, ...] = ("stats_pipeline.aggregations:exclude_robots",)
 
 
 def read_processor_config(raw: Mapping[str, Any], *, owner: str) -> ProcessorConfig:
@@ -95,6 +105,11 @@ def read_processor_config(raw: Mapping[str, Any], *, owner: str) -> ProcessorCon
             "(10, 15, 20, 30, 60, ...), or 0 for off; any other window would straddle midnight"
         )
     _check_choice(config.salt_window, SALT_WINDOWS, "salt_window", owner)
+    if config.salt_window == "hour" and window and SECONDS_AN_HOUR % window:
+        raise DefinitionError(
+            f"{owner}: double_click_window={window} does not divide the hour of "
+            "salt_window='hour': a visitor would have two ids in one window"
+        )
     _check_choice(config.index_interval, INDEX_INTERVALS, "index_interval", owner)
     return config
 
@@ -106,7 +121,6 @@ def read_aggregator_config(raw: Mapping[str, Any], *, owner: str) -> AggregatorC
         if not raw.get(key):
             raise DefinitionError(f"{owner}: aggregator_config needs {key!r}")
     dimensions = raw["aggregation_field"]
-    modifiers = raw.get("query_modifiers", ["stats_pipeline.aggregations:exclude_robots"])
     config = AggregatorConfig(
         event=raw["event"],
         aggregation_field=(dimensions,) if isinstance(dimensions, str) else tuple(dimensions),
@@ -115,7 +129,7 @@ def read_aggregator_config(raw: Mapping[str, Any], *, owner: str) -> AggregatorC
         time_zone=load_zone(raw.get("time_zone", "UTC"), owner=owner),
         copy_fields=dict(raw.get("copy_fields", {})),
         metrics={n: parse_metric(m, owner=owner) for n, m in raw.get("metrics", {}).items()},
-        query_modifiers=tuple(load(modifier, owner=owner) for modifier in modifiers),
+        query_modifiers=tuple(raw.get("query_modifiers", AggregatorConfig.query_modifiers)),
     )
     _check_choice(config.aggregation_interval, INTERVALS, "aggregation_interval", owner)
     _check_choice(config.index_interval, INDEX_INTERVALS, "index_interval", owner)
@@ -142,9 +156,11 @@ def _check_row(config: AggregatorConfig, owner: str) -> None:
 
 
 def _check_config_keys(raw: Mapping[str, Any], config: type[Any], what: str, owner: str) -> None:
-    if not isinstance(raw, Mapping):
-        raise DefinitionError(f"{owner}: {what} must be a dict, not {raw!r}")
     check_keys(raw, [f.name for f in fields(config)], what=what, owner=owner)
+    for key in SHAPES.keys() & raw.keys():
+        shape, expected = SHAPES[key]
+        if not isinstance(raw[key], shape):
+            raise DefinitionError(f"{owner}: {key} must be {expected}, not {raw[key]!r}")
 
 
 def _check_choice(value: object, allowed: tuple[str, ...], key: str, owner: str) -> None:

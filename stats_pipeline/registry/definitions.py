@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
+from blinker import Signal
+
 from stats_pipeline.errors import DefinitionError, nearest
 from stats_pipeline.fields import GROUPABLE, NUMBERS, WHOLE_NUMBERS
-from stats_pipeline.importing import load
+from stats_pipeline.importing import load, load_callables
 from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum, Unique
-from stats_pipeline.model import Aggregation, EventBuilder, EventType, Preprocessor
+from stats_pipeline.model import Aggregation, EventBuilder, EventType, Filter, Preprocessor
 from stats_pipeline.registry.config import (
     AggregatorConfig,
     ProcessorConfig,
@@ -71,17 +73,21 @@ class EventDefinition:
     @cached_property
     def preprocessors(self) -> tuple[Preprocessor, ...]:
         """Return the preprocessors, in the order in which they run."""
-        return tuple(load(entry, owner=self.title) for entry in self.config.preprocessors)
+        return load_callables(self.config.preprocessors, key="preprocessors", owner=self.title)
 
     @cached_property
-    def signal(self) -> Any | None:
+    def signal(self) -> Signal | None:
         """Return the blinker signal, None where events come by `publish` only."""
-        return load(self.declaration.signal, owner=self.title)
+        signal = load(self.declaration.signal, owner=self.title)
+        if signal is not None and not isinstance(signal, Signal):
+            raise DefinitionError(f"{self.title}: signal={signal!r} is not a blinker signal")
+        return signal
 
     @cached_property
     def builders(self) -> tuple[EventBuilder, ...]:
         """Return the event builders, in the order in which they run."""
-        return tuple(load(entry, owner=self.title) for entry in self.declaration.event_builders)
+        entries = self.declaration.event_builders
+        return load_callables(entries, key="event_builders", owner=self.title)
 
     @cached_property
     def template(self) -> IndexTemplate:
@@ -105,7 +111,7 @@ class AggregationDefinition:
         self.title = item.title
         self.declaration: Aggregation = item.declare()
         #: Without the index prefix: what a query's ``index`` says.
-        self.alias_name = f"stats-{item.name.removesuffix('-agg')}"
+        self.alias_name = row_alias(item.name)
         self.alias = f"{prefix}{self.alias_name}"
         self._event_type = event_type
 
@@ -115,6 +121,12 @@ class AggregationDefinition:
         config = read_aggregator_config(self.declaration.aggregator_config, owner=self.title)
         _check_fields(config, self._event_type(config.event).template.types, self.title)
         return config
+
+    @cached_property
+    def modifiers(self) -> tuple[Callable[[Filter], Filter], ...]:
+        """Return the query modifiers, in the order in which they are applied."""
+        entries = self.config.query_modifiers
+        return load_callables(entries, key="query_modifiers", owner=self.title)
 
     @cached_property
     def event(self) -> EventDefinition:
@@ -151,6 +163,11 @@ class AggregationDefinition:
         return fields
 
 
+def row_alias(aggregation_name: str) -> str:
+    """Return the alias of an aggregation's rows, without the index prefix."""
+    return f"stats-{aggregation_name.removesuffix('-agg')}"
+
+
 def check_name(item: Item) -> None:
     """Refuse a name that can't be part of an index name."""
     if not NAME.fullmatch(item.name):
@@ -162,9 +179,13 @@ def check_name(item: Item) -> None:
 def _check_fields(config: AggregatorConfig, types: Mapping[str, str], owner: str) -> None:
     for name in config.aggregation_field:
         _check_field(name, types, GROUPABLE, f"{owner}: aggregation_field", "can be grouped by")
-    for source in config.copy_fields.values():
+    for target, source in config.copy_fields.items():
         if isinstance(source, str):
             _check_field(source, types, None, f"{owner}: copy_fields", "")
+        elif not callable(source):
+            raise DefinitionError(
+                f"{owner}: copy_fields[{target!r}] is a field's name or a callable, not {source!r}"
+            )
     for name, metric in config.metrics.items():
         where = f"{owner}: the metric {name!r}"
         if metric.where is not None:

@@ -93,6 +93,7 @@ def read_item(group: Group, raw: object, *, owner: str, is_shipped: bool = False
     """Return the item that a registration function or the host's configuration gave."""
     keys = _as_dict(group, raw, owner)
     check_keys(keys, _names(group.declaration), what=group.kind, owner=owner)
+    _check_nested(group, keys, owner)
     name = keys.get(group.name_key)
     if not isinstance(name, str) or not name:
         raise DefinitionError(f"{owner}: a registered {group.kind} has no {group.name_key!r}")
@@ -111,6 +112,7 @@ def merge(item: Item, overrides: Mapping[str, Any], *, owner: str) -> Item:
     """Return the item with the host's values: the nested dict key by key, all else replaced."""
     group = item.group
     check_keys(overrides, _names(group.declaration), what=item.title, owner=owner)
+    _check_nested(group, overrides, owner)
     if overrides.get(group.name_key, item.name) != item.name:
         raise ConfigurationError(
             f"{owner}[{item.name!r}] says {group.name_key}={overrides[group.name_key]!r}; "
@@ -148,6 +150,12 @@ def _stronger(one: Item, other: Item) -> Item:
     )
 
 
+def _check_nested(group: Group, keys: Mapping[str, Any], owner: str) -> None:
+    nested = keys.get(group.nested_key, {})
+    if not isinstance(nested, Mapping):
+        raise DefinitionError(f"{owner}: {group.nested_key} must be a dict, not {nested!r}")
+
+
 def _names(declaration: type[Any]) -> list[str]:
     return [field.name for field in fields(declaration)]
 
@@ -158,6 +166,6 @@ def _as_dict(group: Group, raw: object, owner: str) -> dict[str, Any]:
     if isinstance(raw, Mapping):
         return dict(raw)
     raise DefinitionError(
-        f"{owner}: a {group.kind} is registered by a dict or {group.declaration.__name__}, "
+        f"{owner}: each {group.kind} is registered by a dict or {group.declaration.__name__}, "
         f"not by {raw!r}"
     )

@@ -17,7 +17,11 @@ from stats_pipeline.errors import (
 )
 from stats_pipeline.importing import load
 from stats_pipeline.model import Query
-from stats_pipeline.registry.definitions import AggregationDefinition, EventDefinition
+from stats_pipeline.registry.definitions import (
+    AggregationDefinition,
+    EventDefinition,
+    row_alias,
+)
 from stats_pipeline.registry.entry_points import registered_items
 from stats_pipeline.registry.items import (
     AGGREGATIONS,
@@ -85,7 +89,7 @@ class Registries:
         items = self._collect(AGGREGATIONS, UnknownAggregation)
         owners: dict[str, Item] = {}
         for item in items.values():
-            other = owners.setdefault(item.name.removesuffix("-agg"), item)
+            other = owners.setdefault(row_alias(item.name), item)
             if other is not item:
                 raise DuplicateRegistration(
                     f"{other.title} and {item.title} would have one alias; rename one of them"
@@ -100,6 +104,12 @@ class Registries:
                 item, prefix=self._prefix, event_type=self.registered_event_type
             )
         return self._aggregations[name]
+
+    def aggregation_with_alias(self, alias_name: str) -> str | None:
+        """Return the name of the aggregation whose rows have this alias, None if there is none."""
+        return next(
+            (name for name in self.aggregation_items if row_alias(name) == alias_name), None
+        )
 
     # Queries
 
@@ -117,14 +127,13 @@ class Registries:
     # All three
 
     def check_overrides(self) -> None:
-        """Refuse typos in the host's overrides; loads only those registries that are overridden."""
-        for group, items in (
-            (EVENTS, "event_items"),
-            (AGGREGATIONS, "aggregation_items"),
-            (QUERIES, "query_items"),
-        ):
-            if self._settings[group.setting]:
-                getattr(self, items)
+        """Refuse what is wrong in the host's configuration; loads only what it names."""
+        for name in self._settings[EVENTS.setting]:
+            self.event_type(name).config  # noqa: B018 - worked out and checked on first use
+        for name in self._settings[AGGREGATIONS.setting]:
+            self.aggregation(name).config  # noqa: B018
+        for name in self._settings[QUERIES.setting]:
+            self.query(name)
 
     def _collect(self, group: Group, unknown: type[UnknownName]) -> dict[str, Item]:
         items = unite(registered_items(group))

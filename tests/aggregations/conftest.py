@@ -1,35 +1,31 @@
-"""Every test of the aggregations runs on both stores."""
+"""Every test of the aggregations runs on both stores and queues."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stats_pipeline.clock import Clock, ManualClock
 from stats_pipeline.pipeline import Pipeline
-from tests.aggregations.host import make_pipeline
+from tests.aggregations.host import NOON, host_settings
+from tests.support import Backend, MakePipeline
 
 Make = Callable[..., Pipeline]
 
 
-@pytest.fixture(params=["sqlite", pytest.param("elasticsearch", marks=pytest.mark.servers)])
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the URL of each store."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'stats.db'}"
-    url: str = request.getfixturevalue("elasticsearch_url")
-    return url
-
-
 @pytest.fixture
-def make(store_url: str, tmp_path: Path, index_prefix: str) -> Iterator[Make]:
-    """Give a function that makes pipelines which share one store and queue."""
-    made: list[Pipeline] = []
+def make(backend: Backend, make_pipeline: MakePipeline, tmp_path: Path) -> Make:
+    """Give a function that makes pipelines of the host, which share one store and queue."""
 
-    def make_one(**options: Any) -> Pipeline:
-        made.append(make_pipeline(store_url, tmp_path, prefix=index_prefix, **options))
-        return made[-1]
+    def make_one(
+        *, clock: Clock | None = None, lease_seconds: float = 60, **options: Any
+    ) -> Pipeline:
+        return make_pipeline(
+            backend,
+            clock=clock or ManualClock(NOON),
+            STATS_LEASE_SECONDS=lease_seconds,
+            **host_settings(tmp_path, **options),
+        )
 
-    yield make_one
-    for pipeline in made:
-        pipeline.close()
+    return make_one

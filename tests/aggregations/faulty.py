@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -10,20 +11,22 @@ from pathlib import Path
 from typing import ClassVar
 
 from stats_pipeline.aggregations.aggregator import Row, StatAggregator
-from stats_pipeline.clock import SystemClock
 from stats_pipeline.intervals import Period
+from stats_pipeline.pipeline import Pipeline
+from stats_pipeline.settings import read_settings
 from stats_pipeline.stores.protocol import Snapshot
+from tests.aggregations.host import host_settings
 
 
 class CallingAggregator(StatAggregator):
     """Call what a test has set at each row, counted from 0 within an interval."""
 
-    at_row: ClassVar[Callable[[int], None]] = lambda number: None
+    at_row: ClassVar[Callable[[int], None]] = lambda _: None
 
     def rows(self, events: Snapshot, period: Period) -> Iterator[Row]:
         """Yield the rows, with a call before each and one after the last."""
         number = -1
-        for number, row in enumerate(super().rows(events, period)):  # noqa: B007 - used below
+        for number, row in enumerate(super().rows(events, period)):
             type(self).at_row(number)
             yield row
         type(self).at_row(number + 1)
@@ -41,19 +44,10 @@ class DyingAggregator(StatAggregator):
 
 
 def main() -> None:
-    """Run an update that dies; arguments: store URL, folder, index prefix."""
-    from tests.aggregations.host import make_pipeline
-
-    store_url, folder, prefix = sys.argv[1:]
-    pipeline = make_pipeline(
-        store_url,
-        Path(folder),
-        prefix=prefix,
-        clock=SystemClock(),
-        aggregator_class=DyingAggregator,
-        STATS_LEASE_SECONDS=2,
-    )
-    pipeline.update(["pages-agg"])
+    """Run an update that dies; arguments: settings of the backend as JSON, and a folder."""
+    backend, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
+    configuration = {**backend, **host_settings(folder, aggregator_class=DyingAggregator)}
+    Pipeline(read_settings(configuration), instance_path=str(folder)).update(["pages-agg"])
     raise SystemExit("the aggregator was expected to kill this process")
 
 

@@ -8,10 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stats_pipeline.clock import ManualClock
 from stats_pipeline.model import Event, Filter
 from stats_pipeline.pipeline import Pipeline
-from stats_pipeline.settings import read_settings
 
 NOON = datetime(2017, 1, 20, 12, tzinfo=UTC)
 
@@ -33,40 +31,24 @@ VISIT = {"preprocessors": [], "double_click_window": 0}
 DAILY = {"event": "visit", "aggregation_field": "page"}
 
 
-def make_pipeline(
-    store_url: str,
+def host_settings(
     folder: Path,
     *,
-    prefix: str = "",
     aggregations: Mapping[str, Mapping[str, Any]] | None = None,
-    clock: ManualClock | None = None,
-    processor_config: Mapping[str, Any] | None = None,
     aggregator_class: Any = None,
-    **settings: Any,
-) -> Pipeline:
-    """Return the pipeline of a host with the event type `visit` and these aggregator_configs."""
+) -> dict[str, Any]:
+    """Return the settings of a host with the event type `visit` and these aggregator_configs."""
     templates = folder / "templates"
     templates.mkdir(exist_ok=True)
     (templates / "visit.json").write_text(json.dumps(TEMPLATE))
-    registered = {}
-    for name, config in (aggregations or {"pages-agg": DAILY}).items():
-        registered[name] = {"templates": "", "aggregator_config": {**DAILY, **config}}
-        if aggregator_class is not None:
-            registered[name]["aggregator_class"] = aggregator_class
-    visit = {
-        "templates": str(templates),
-        "processor_config": {**VISIT, **(processor_config or {})},
+    chosen_class = {"aggregator_class": aggregator_class} if aggregator_class else {}
+    return {
+        "STATS_EVENTS": {"visit": {"templates": str(templates), "processor_config": VISIT}},
+        "STATS_AGGREGATIONS": {
+            name: {"templates": "", "aggregator_config": {**DAILY, **config}, **chosen_class}
+            for name, config in (aggregations or {"pages-agg": DAILY}).items()
+        },
     }
-    configuration = {
-        "STATS_STORE_URL": store_url,
-        "STATS_INDEX_PREFIX": prefix,
-        "STATS_EVENTS": {"visit": visit},
-        "STATS_AGGREGATIONS": registered,
-        **settings,
-    }
-    return Pipeline(
-        read_settings(configuration), instance_path=str(folder), clock=clock or ManualClock(NOON)
-    )
 
 
 def visits(*rows: tuple[str, str], **fields: Any) -> list[Event]:

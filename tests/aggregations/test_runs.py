@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,15 @@ from stats_pipeline.reports import AggregationReport
 from tests.aggregations.conftest import Make
 from tests.aggregations.faulty import CallingAggregator
 from tests.aggregations.host import NOON, rows, table, take, update, visits
+from tests.support import Backend
 
 PATIENCE_SECONDS = 30
 
+SetCall = Callable[[Callable[[int], None]], None]
+
 
 @pytest.fixture
-def at_row(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[int], None]], None]]:
+def at_row(monkeypatch: pytest.MonkeyPatch) -> SetCall:
     """Give a function that sets what `CallingAggregator` calls."""
 
     def set_call(call: Callable[[int], None]) -> None:
@@ -32,9 +36,7 @@ def at_row(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[int]
     return set_call
 
 
-def test_W18_two_overlapping_runs_end_in_exact_totals(
-    make: Make, at_row: Callable[[Callable[[int], None]], None]
-) -> None:
+def test_W18_two_overlapping_runs_end_in_exact_totals(make: Make, at_row: SetCall) -> None:
     """The second run waits for the interval of the first, then finds nothing left to do."""
     options = {"aggregator_class": CallingAggregator, "clock": SystemClock()}
     first, second = make(**options), make(**options)
@@ -54,7 +56,7 @@ def test_W18_two_overlapping_runs_end_in_exact_totals(
     thread = threading.Thread(target=run)
     thread.start()
     assert inside.wait(PATIENCE_SECONDS)
-    at_row(lambda number: go_on.set())  # the second run, at work on the next interval, frees it
+    at_row(lambda _: go_on.set())  # the second run, at work on the next interval, frees it
     reports.append(second.update(["pages-agg"]).aggregations["pages-agg"])
     thread.join(PATIENCE_SECONDS)
     assert [report.is_complete for report in reports] == [True, True]
@@ -65,7 +67,7 @@ def test_W18_two_overlapping_runs_end_in_exact_totals(
 
 
 def test_an_event_that_arrives_while_its_day_is_recomputed_counts_in_the_next_run(
-    make: Make, at_row: Callable[[Callable[[int], None]], None]
+    make: Make, at_row: SetCall
 ) -> None:
     """Its hour is marked anew, so the run that did not see it does not finish that mark."""
     pipeline, worker = make(aggregator_class=CallingAggregator), make()
@@ -73,7 +75,7 @@ def test_an_event_that_arrives_while_its_day_is_recomputed_counts_in_the_next_ru
 
     def an_event_arrives(number: int) -> None:
         if number == 0:
-            at_row(lambda number: None)
+            at_row(lambda _: None)
             take(worker, visits(("2017-01-01T10:30:00Z", "a")))
 
     at_row(an_event_arrives)
@@ -85,15 +87,17 @@ def test_an_event_that_arrives_while_its_day_is_recomputed_counts_in_the_next_ru
 
 
 def test_a_run_killed_between_two_writes_is_made_up_for(
-    make: Make, store_url: str, tmp_path: Path, index_prefix: str
+    make: Make, backend: Backend, tmp_path: Path, index_prefix: str
 ) -> None:
     """The next run takes over the expired lease; a day later the interval is checked once more."""
     clock = SystemClock()
-    pipeline = make(clock=clock, STATS_LEASE_SECONDS=2)
+    pipeline = make(clock=clock, lease_seconds=2)
+    short = {"STATS_INDEX_PREFIX": index_prefix, "STATS_LEASE_SECONDS": 2}
+    settings = {**backend.settings, **short}
     take(pipeline, visits(*[("2017-01-01T10:00:00Z", f"page {n}") for n in range(2_500)]))
     command = [sys.executable, "-m", "tests.aggregations.faulty"]
     died = subprocess.run(
-        [*command, store_url, str(tmp_path), index_prefix],
+        [*command, json.dumps(settings), str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=60,
@@ -105,7 +109,7 @@ def test_a_run_killed_between_two_writes_is_made_up_for(
     report = pipeline.update(["pages-agg"]).aggregations["pages-agg"]
     assert (report.created, report.unchanged, report.error) == (1_500, 1_000, "")
     assert len(rows(pipeline)) == 2_500
-    # A stopped run could still write: the interval stays dirty until a run that begins a day later.
+    # A stopped run could still write: the day stays dirty until a run that begins a day later.
     assert report.pending == ("2017-01-01T00:00:00.000Z",)
     tomorrow = make(clock=ManualClock(clock.now()))
     assert tomorrow.update(["pages-agg"]).aggregations["pages-agg"].pending
@@ -115,7 +119,7 @@ def test_a_run_killed_between_two_writes_is_made_up_for(
 
 
 def test_a_run_that_was_stopped_past_its_lease_writes_nothing_more(
-    make: Make, at_row: Callable[[Callable[[int], None]], None]
+    make: Make, at_row: SetCall
 ) -> None:
     """It notices before its next write; what the other run wrote stays, and the day stays dirty."""
     clock = ManualClock(NOON)
@@ -137,9 +141,7 @@ def test_a_run_that_was_stopped_past_its_lease_writes_nothing_more(
     assert update(other) == {"unchanged": 1}
 
 
-def test_readers_see_the_old_rows_until_a_reset_is_through(
-    make: Make, at_row: Callable[[Callable[[int], None]], None]
-) -> None:
+def test_readers_see_the_old_rows_until_a_reset_is_through(make: Make, at_row: SetCall) -> None:
     """In the middle of a reset every number is there; one that is cut short is taken up again."""
     pipeline = make(aggregator_class=CallingAggregator)
     take(pipeline, visits(*[(f"2017-01-0{day}T10:00:00Z", "a") for day in range(1, 4)]))
@@ -155,7 +157,7 @@ def test_readers_see_the_old_rows_until_a_reset_is_through(
     with pytest.raises(KeyboardInterrupt):
         pipeline.reset(["pages-agg"])
     take(pipeline, visits(("2017-01-03T11:00:00Z", "a")))
-    at_row(lambda number: None)
+    at_row(lambda _: None)
     assert update(pipeline) == {"updated": 1}
     report = pipeline.reset(["pages-agg"])
     assert report.is_complete
@@ -165,7 +167,7 @@ def test_readers_see_the_old_rows_until_a_reset_is_through(
 
 
 def test_a_lease_is_held_by_one_and_ends_by_itself(make: Make) -> None:
-    """Nobody else gets it before it expires; then the earlier holder can neither check nor renew."""
+    """Nobody else gets it before it expires; then the earlier holder can't renew it."""
     clock = ManualClock(NOON)
     state = make(clock=clock).store.state
     lease = acquire(state, clock, "x", 60)

@@ -24,6 +24,9 @@ PAGE_GROUPS = 5_000
 #: With whole documents inside, of some KB each.
 PAGE_GROUPS_WITH_DOCUMENTS = 1_000
 
+#: Of one answer, a little below what servers allow (65,535); a filtered metric is a bucket, too.
+PAGE_BUCKETS = 60_000
+
 Bucket = Mapping[str, Any]
 
 
@@ -48,7 +51,8 @@ class Grouping:
         if not self.by:
             yield self._whole(moment, query)
             return
-        size = PAGE_GROUPS_WITH_DOCUMENTS if self._has_documents else PAGE_GROUPS
+        most = PAGE_GROUPS_WITH_DOCUMENTS if self._has_documents else PAGE_GROUPS
+        size = min(most, PAGE_BUCKETS // (1 + len(self.metrics)))
         composite: dict[str, Any] = {
             "size": size,
             "sources": [{str(i): {"terms": {"field": name}}} for i, name in enumerate(self.by)],

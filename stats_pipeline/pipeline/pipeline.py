@@ -1,8 +1,4 @@
-"""The pipeline: the three stages put together, without Flask.
-
-One object for each app. It opens store and queue on first use, so that making it costs nothing and
-a web process that only emits events never talks to the store.
-"""
+"""The pipeline: one object for each app, through which everything else reaches the three stages."""
 
 from __future__ import annotations
 
@@ -15,27 +11,20 @@ from typing import Any
 
 from stats_pipeline.aggregations.update import AggregationUpdate, Range, read_as_of
 from stats_pipeline.clock import Clock, SystemClock, format_time
-from stats_pipeline.errors import InvalidEvent, InvalidParameter, StatsError, StoreError
+from stats_pipeline.errors import InvalidEvent, InvalidParameter, StatsError
 from stats_pipeline.events.dead_letters import DeadLetters
-from stats_pipeline.events.drain import Indexer, drain
 from stats_pipeline.events.envelope import complete
 from stats_pipeline.events.publisher import Publisher
 from stats_pipeline.events.receivers import Receiver
 from stats_pipeline.model import Event
+from stats_pipeline.pipeline import operation
+from stats_pipeline.pipeline.connections import Connections
+from stats_pipeline.pipeline.processing import Processing
 from stats_pipeline.queries.parameters import read_end, read_start
 from stats_pipeline.queries.reading import Reader, Rows, reading
-from stats_pipeline.queues.opening import open_queue, open_spool
 from stats_pipeline.queues.protocol import Queue
-from stats_pipeline.registry import AggregationDefinition, EventDefinition, Registries
-from stats_pipeline.reports import (
-    AggregationReport,
-    ProcessingReport,
-    TypeReport,
-    UpdateReport,
-)
-from stats_pipeline.settings import without_password
-from stats_pipeline.stores import fixed
-from stats_pipeline.stores.opening import open_store
+from stats_pipeline.registry import AggregationDefinition, Registries
+from stats_pipeline.reports import AggregationReport, ProcessingReport, UpdateReport
 from stats_pipeline.stores.protocol import Store
 
 logger = logging.getLogger(__name__)
@@ -60,43 +49,44 @@ class Pipeline:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.registries = Registries(settings)
-        self._instance_path = Path(instance_path)
+        self._connections = Connections(settings, Path(instance_path))
         self._receivers: list[Receiver] = []
-        self._indexers: dict[str, Indexer] = {}
 
     # Where things live
 
     @property
     def store_url(self) -> str:
         """Return the URL of the store."""
-        return self.settings["STATS_STORE_URL"] or f"sqlite:///{self._instance_path / 'stats.db'}"
+        return self._connections.store_url
 
     @property
     def queue_url(self) -> str:
-        """Return the URL of the queue: the broker, else the embedded file."""
-        if self.settings["STATS_BROKER_URL"]:
-            return str(self.settings["STATS_BROKER_URL"])
-        is_embedded = self.store_url.startswith("sqlite:")
-        return self.store_url if is_embedded else f"sqlite:///{self._instance_path / 'stats.db'}"
+        """Return the URL of the queue."""
+        return self._connections.queue_url
 
-    @cached_property
+    @property
     def store(self) -> Store:
-        """Return the store; nothing is connected before it is used."""
-        return open_store(self.store_url, index_prefix=self.settings["STATS_INDEX_PREFIX"])
+        """Return the store, opened on first use."""
+        return self._connections.store
 
-    @cached_property
+    @property
     def queue(self) -> Queue:
-        """Return the queue; nothing is connected before it is used."""
-        return open_queue(self.queue_url)
+        """Return the queue, opened on first use."""
+        return self._connections.queue
 
-    @cached_property
+    @property
     def publisher(self) -> Publisher:
         """Return what sends this process's events."""
-        folder = Path(self.settings["STATS_SPOOL"] or self._instance_path)
-        return Publisher(
-            self.queue,
-            open_spool(folder) if self.settings["STATS_BROKER_URL"] else None,
-            buffer_events=int(self.settings["STATS_BUFFER_EVENTS"]),
+        return self._connections.publisher
+
+    @cached_property
+    def _processing(self) -> Processing:
+        return Processing(
+            store=self.store,
+            queue=self.queue,
+            dead_letters=self.dead_letters,
+            clock=self.clock,
+            earliest=self.settings["STATS_EARLIEST"],
         )
 
     @cached_property
@@ -117,6 +107,8 @@ class Pipeline:
             receiver = Receiver(self.registries.event_type(name), emit=self.emit, accepts=accepts)
             receiver.connect()
             self._receivers.append(receiver)
+        # Made here and not by whichever of the host's threads is the first to emit.
+        self.publisher  # noqa: B018
 
     def publish(self, event_type: str, events: Sequence[Event]) -> None:
         """Put events into their queue; return when the queue or the spool has all of them.
@@ -154,15 +146,9 @@ class Pipeline:
         A type that fails does not stop the others: its report says why in `error`.
         """
         self.publisher.flush(timeout_seconds=10)
-        definitions = [self.registries.event_type(name) for name in self._types(types)]
-        started = self.clock.monotonic()
-        reports = {}
-        for definition in definitions:
-            left = None
-            if time_limit_seconds is not None:
-                left = max(0.0, time_limit_seconds - (self.clock.monotonic() - started))
-            reports[definition.name] = self._drain(definition, left, progress)
-        return ProcessingReport.of(reports)
+        names = self.registries.active_event_types if types is None else types
+        definitions = [self.registries.event_type(name) for name in names]
+        return self._processing.process(definitions, time_limit_seconds, progress)
 
     # Aggregations
 
@@ -199,49 +185,28 @@ class Pipeline:
     # Operation
 
     def init(self) -> dict[str, Any]:
-        """Create what can be created beforehand: queues and the templates; safe to repeat."""
-        self.dead_letters.prepare()
-        types = [self.registries.event_type(name) for name in self.registries.active_event_types]
-        self.queue.declare([definition.queue_name for definition in types])
-        for definition in types:
-            self.store.put_template(definition.template)
-        aggregations = [self.registries.aggregation(n) for n in self.registries.aggregation_items]
-        for aggregation in aggregations:
-            self.store.put_template(aggregation.template)
-        return {
-            "store": without_password(self.store_url),
-            "queue": without_password(self.queue_url),
-            "queues": [definition.queue_name for definition in types],
-            "templates": [d.alias for d in types] + [a.alias for a in aggregations],
-        }
+        """Create the queues and install the templates; safe to repeat. Returns their names."""
+        return operation.prepare(self)
 
     def status(self) -> dict[str, Any]:
         """Return what an operator wants to know first, as JSON values."""
-        return {
-            "store": self.store.check(),
-            "queue": self.queue.check(),
-            "spooled_messages": self.publisher.spooled(),
-            "dead_letters": self.dead_letters.count(),
-            "events": {
-                name: {
-                    "waiting_messages": self._waiting(self.registries.event_type(name).queue_name)
-                }
-                for name in self.registries.active_event_types
-            },
-            "aggregations": {
-                name: self._aggregation_status(self.registries.aggregation(name))
-                for name in sorted(self.registries.aggregation_items)
-            },
-        }
+        return operation.describe(self)
 
     def close(self) -> None:
         """Send what is buffered, stop listening, and let go of store and queue."""
         for receiver in self._receivers:
             receiver.disconnect()
         self._receivers = []
-        for name in ("publisher", "store", "queue"):
-            if name in self.__dict__:
-                self.__dict__[name].close()
+        self._connections.close()
+
+    def updating(self, definition: AggregationDefinition) -> AggregationUpdate:
+        """Return what updates, resets and describes this aggregation."""
+        return AggregationUpdate(
+            definition,
+            store=self.store,
+            clock=self.clock,
+            lease_seconds=self.settings["STATS_LEASE_SECONDS"],
+        )
 
     # Inside
 
@@ -254,51 +219,6 @@ class Pipeline:
     def _publish_again(self, event_type: str, events: Sequence[Event]) -> None:
         # As they were, with the time at which they were received first.
         self.publisher.publish(self.registries.event_type(event_type).queue_name, events)
-
-    def _types(self, names: Names) -> Sequence[str]:
-        return self.registries.active_event_types if names is None else names
-
-    def _drain(
-        self, definition: EventDefinition, seconds: float | None, progress: Progress | None
-    ) -> TypeReport:
-        try:
-            return drain(
-                definition,
-                self._indexer(definition),
-                queue=self.queue,
-                dead_letters=self.dead_letters,
-                clock=self.clock,
-                time_limit_seconds=seconds,
-                progress=progress,
-            )
-        except StatsError as error:
-            logger.error("%s: %s", definition.title, error)
-            return TypeReport(error=str(error))
-
-    def _indexer(self, definition: EventDefinition) -> Indexer:
-        if definition.name not in self._indexers:
-            config = definition.config
-            fixed.hold(
-                self.store.state,
-                definition.alias,
-                {
-                    "double_click_window": config.double_click_window,
-                    "double_click_rule": config.double_click_rule,
-                    "salt_window": config.salt_window,
-                    "index_interval": config.index_interval,
-                    "STATS_EARLIEST": format_time(self.settings["STATS_EARLIEST"]),
-                },
-                title=definition.title,
-                way_out="set it back, or register the events under a new event type",
-            )
-            self._indexers[definition.name] = definition.processor_class(
-                definition,
-                store=self.store,
-                dead_letters=self.dead_letters,
-                clock=self.clock,
-                earliest=self.settings["STATS_EARLIEST"],
-            )
-        return self._indexers[definition.name]
 
     def _aggregate(
         self,
@@ -315,7 +235,7 @@ class Pipeline:
         for definition in definitions:
             try:
                 asked = _range(start, end, definition.config.time_zone)
-                reports[definition.name] = action(self._updating(definition), asked, progress)
+                reports[definition.name] = action(self.updating(definition), asked, progress)
             except InvalidParameter:
                 raise
             except StatsError as error:
@@ -323,25 +243,10 @@ class Pipeline:
                 reports[definition.name] = AggregationReport(error=str(error))
         return UpdateReport(aggregations=reports, started_at=format_time(started))
 
-    def _updating(self, definition: AggregationDefinition) -> AggregationUpdate:
-        return AggregationUpdate(
-            definition,
-            store=self.store,
-            clock=self.clock,
-            lease_seconds=self.settings["STATS_LEASE_SECONDS"],
-        )
-
     def _rows(self, index: str | None, aggregation: str | None) -> Rows:
         """Return what is known of an alias's rows; of one that nobody declares, only its name."""
         if aggregation is None:
-            aggregation = next(
-                (
-                    name
-                    for name in self.registries.aggregation_items
-                    if self.registries.aggregation(name).alias_name == index
-                ),
-                None,
-            )
+            aggregation = self.registries.aggregation_with_alias(str(index))
         if aggregation is None:
             return Rows(alias=f"{self.settings['STATS_INDEX_PREFIX']}{index}")
         definition = self.registries.aggregation(aggregation)
@@ -354,22 +259,6 @@ class Pipeline:
             metrics=definition.config.metrics,
             as_of=read_as_of(self.store, definition.alias),
         )
-
-    def _waiting(self, queue_name: str) -> int:
-        return self.queue.depth(queue_name) if self.queue.exists(queue_name) else 0
-
-    def _aggregation_status(self, definition: AggregationDefinition) -> dict[str, Any]:
-        try:
-            updating = self._updating(definition)
-            as_of = updating.as_of()
-            return {
-                "dirty_intervals": updating.dirty(),
-                "as_of": format_time(as_of) if as_of else None,
-            }
-        except StoreError:
-            raise
-        except StatsError as error:
-            return {"error": str(error)}
 
 
 def _range(start: When, end: When, zone: tzinfo) -> Range:

@@ -1,0 +1,106 @@
+"""Processing: drain the queues of several event types, each on its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from stats_pipeline.clock import Clock, format_time
+from stats_pipeline.errors import StatsError
+from stats_pipeline.events.dead_letters import DeadLetters
+from stats_pipeline.events.drain import Indexer, Progress, drain
+from stats_pipeline.queues.protocol import Queue
+from stats_pipeline.registry import EventDefinition
+from stats_pipeline.reports import ProcessingReport, TypeReport
+from stats_pipeline.stores import fixed
+from stats_pipeline.stores.protocol import Store
+
+logger = logging.getLogger(__name__)
+
+
+class Processing:
+    """Take events from their queues into the store; keeps one indexer for each event type."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        queue: Queue,
+        dead_letters: DeadLetters,
+        clock: Clock,
+        earliest: datetime,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._dead_letters = dead_letters
+        self._clock = clock
+        self._earliest = earliest
+        self._indexers: dict[str, Indexer] = {}
+
+    def process(
+        self,
+        definitions: Sequence[EventDefinition],
+        time_limit_seconds: float | None,
+        progress: Progress | None,
+    ) -> ProcessingReport:
+        """Drain these event types one after the other; one that fails does not stop the others."""
+        started = self._clock.monotonic()
+        reports = {}
+        for number, definition in enumerate(definitions):
+            share = None
+            if time_limit_seconds is not None:
+                # What keeps coming in for one type must not keep those after it waiting for ever.
+                left = time_limit_seconds - (self._clock.monotonic() - started)
+                share = left / (len(definitions) - number)
+            reports[definition.name] = self._drain(definition, share, progress)
+        return ProcessingReport.of(reports)
+
+    def _drain(
+        self, definition: EventDefinition, seconds: float | None, progress: Progress | None
+    ) -> TypeReport:
+        try:
+            return drain(
+                definition,
+                self._indexer(definition),
+                queue=self._queue,
+                dead_letters=self._dead_letters,
+                clock=self._clock,
+                time_limit_seconds=seconds,
+                progress=progress,
+            )
+        except StatsError as error:
+            logger.error("%s: %s", definition.title, error)
+            return TypeReport(error=str(error))
+        except Exception as error:  # a host's own processor_class may raise anything
+            logger.exception("%s", definition.title)
+            return TypeReport(error=repr(error))
+
+    def _indexer(self, definition: EventDefinition) -> Indexer:
+        if definition.name not in self._indexers:
+            self._refuse_changes(definition)
+            self._indexers[definition.name] = definition.processor_class(
+                definition,
+                store=self._store,
+                dead_letters=self._dead_letters,
+                clock=self._clock,
+                earliest=self._earliest,
+            )
+        return self._indexers[definition.name]
+
+    def _refuse_changes(self, definition: EventDefinition) -> None:
+        """Refuse a configuration that would give events other ids, versions or indices."""
+        config = definition.config
+        fixed.hold(
+            self._store.state,
+            definition.alias,
+            {
+                "double_click_window": config.double_click_window,
+                "double_click_rule": config.double_click_rule,
+                "salt_window": config.salt_window,
+                "index_interval": config.index_interval,
+                "STATS_EARLIEST": format_time(self._earliest),
+            },
+            title=definition.title,
+            way_out="set it back, or register the events under a new event type",
+        )

@@ -1,0 +1,1 @@
+"""A host application that measures the downloads of its files."""

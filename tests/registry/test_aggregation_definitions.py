@@ -1,0 +1,165 @@
+"""Aggregations and queries are checked when they are first used, against the events they count."""
+
+from typing import Any
+
+import pytest
+
+from stats_pipeline import Count, Sum, Unique, Where
+from stats_pipeline.aggregations import exclude_robots
+from stats_pipeline.aggregations.aggregator import StatAggregator
+from stats_pipeline.errors import DefinitionError, StatsError, UnknownAggregation, UnknownQuery
+from stats_pipeline.permissions import allow_everyone
+from stats_pipeline.registry import AggregationDefinition
+from tests.registry.conftest import MakeRegistries, Register
+
+
+@pytest.fixture
+def define(register: Register, registries: MakeRegistries, templates: str) -> Any:
+    """Give a function that defines an aggregation of `thing` with this configuration."""
+    register("shop", events=[{"event_type": "thing", "templates": templates}])
+
+    def define(**config: Any) -> AggregationDefinition:
+        complete = {"event": "thing", "aggregation_field": "item", **config}
+        aggregation = {"templates": "", "aggregator_config": complete}
+        return registries(STATS_AGGREGATIONS={"thing-agg": aggregation}).aggregation("thing-agg")
+
+    return define
+
+
+def test_A004_38_43_what_is_left_out_has_the_documented_default(define: Any) -> None:
+    """A row a day, an index a month, UTC, robots left out; the event type need not be active."""
+    definition = define()
+    config = definition.config
+    assert (config.aggregation_interval, config.index_interval) == ("day", "month")
+    assert str(config.time_zone) == "UTC"
+    assert definition.modifiers == (exclude_robots,)
+    assert (config.copy_fields, config.metrics) == ({}, {})
+    assert definition.aggregator_class is StatAggregator
+    assert definition.event.name == "thing"
+
+
+def test_rows_have_a_field_for_everything_that_is_declared(define: Any) -> None:
+    """Dimensions and copies have the event's types, metrics the type of what they compute."""
+    definition = define(
+        copy_fields={"price": "ratio", "label": str},
+        metrics={
+            "visitors": ("unique", "visitor_id"),
+            "volume": ("sum", "size"),
+            "worth": Sum("ratio"),
+            "mean_size": ("mean", "size"),
+            "largest": ("max", "size"),
+            "last_note": ("last", "note"),
+            "big": Count(where=Where("item", include=["x"])),
+        },
+    )
+    expected = {
+        "timestamp": "date",
+        "start": "date",
+        "end": "date",
+        "count": "long",
+        "item": "keyword",
+        "price": "double",
+        "label": "keyword",
+        "visitors": "long",
+        "volume": "long",
+        "worth": "double",
+        "mean_size": "double",
+        "largest": "long",
+        "last_note": "text",
+        "big": "long",
+    }
+    assert definition.template.types == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        # B13: the interval of an index must hold whole rows
+        ({"aggregation_interval": "month", "index_interval": "day"}, "index_interval='day' is sho"),
+        ({"aggregation_interval": "year", "index_interval": "quarter"}, "holds whole intervals"),
+        ({"aggregation_interval": "fortnight"}, "aggregation_interval='fortnight' is not one of"),
+        ({"index_interval": "hour"}, "index_interval='hour' is not one of day, week, month"),
+        ({"time_zone": "Mars/Olympus"}, "'Mars/Olympus' is not a time zone"),
+        ({"time_zone": 5}, "time_zone must be an IANA name"),
+        ({"event": ""}, "aggregator_config needs 'event'"),
+        ({"aggregation_field": []}, "aggregator_config needs 'aggregation_field'"),
+        ({"aggregation_field": "itm"}, "no field 'itm'; did you mean 'item'"),
+        ({"aggregation_field": "note"}, "the field 'note' has the type text, but only one of"),
+        ({"aggregation_field": 5}, "aggregation_field must be a field's name or a list"),
+        ({"copy_fields": {"x": "itm"}}, "copy_fields: .*no field 'itm'; did you mean 'item'"),
+        ({"copy_fields": {"x": 5}}, r"copy_fields\['x'\] is a field's name or a callable, not 5"),
+        ({"copy_fields": ["item"]}, "copy_fields must be a dict"),
+        ({"copy_fields": {"count": "size"}}, "a row would have two fields 'count'"),
+        ({"copy_fields": {"n": "size"}, "metrics": {"n": ("sum", "size")}}, "two fields 'n'"),
+        ({"metrics": {"item": ("sum", "size")}}, "a row would have two fields 'item'"),
+        ({"metrics": {"n": ("sum", "sise")}}, "metric 'n': .*no field 'sise'; .*'size'"),
+        ({"metrics": {"n": ("sum", "item")}}, "'item' has the type keyword, .*is a number"),
+        ({"metrics": {"n": Unique("note")}}, "'note' has the type text, .*told apart exactly"),
+        ({"metrics": {"n": ("last", "nothing")}}, "no field 'nothing'"),
+        ({"metrics": {"n": Count(where=Where("nothing", include=[1]))}}, "no field 'nothing'"),
+        ({"metrics": {"n": ("median", "size")}}, r"\('median', 'size'\) is not a metric"),
+        ({"metrics": [("sum", "size")]}, "metrics must be a dict"),
+        ({"query_modifiers": "exclude_robots"}, "query_modifiers must be a list"),
+        ({"query_modifiers": ["shop.nowhere.thing"]}, "'shop.nowhere.thing' can't be imported"),
+        ({"agregation_field": "item"}, "'agregation_field' in .*mean 'aggregation_field'"),
+        ({"event": "thign"}, "Unknown event type 'thign'; did you mean 'thing'"),
+    ],
+)
+def test_B13_a_wrong_aggregator_config_is_refused_before_anything_is_computed(
+    define: Any, config: dict[str, Any], message: str
+) -> None:
+    """The message names the key or metric, and what is allowed or near."""
+    definition = define(**config)
+    with pytest.raises(StatsError, match=message):
+        definition.aggregator_class(definition)
+
+
+def test_A004_42_an_interval_of_all_time_fits_into_any_index(define: Any) -> None:
+    """Rows without an end are not cut into indices by time."""
+    assert define(aggregation_interval="all", index_interval="day").config.event == "thing"
+
+
+def test_a_dimension_may_be_copied_under_its_own_name(define: Any) -> None:
+    """It is no second field."""
+    assert define(copy_fields={"item": "item"}).template.types["item"] == "keyword"
+
+
+def test_an_aggregation_that_nobody_registered_is_named_with_the_nearest(
+    registries: MakeRegistries,
+) -> None:
+    """As for event types and queries."""
+    with pytest.raises(UnknownAggregation, match=r"'file-download'; did you mean 'file-download-a"):
+        registries().aggregation("file-download")
+
+
+class Open:
+    """A query of the host that needs one value of its configuration."""
+
+    def __init__(self, name: str, *, table: str) -> None:
+        self.name, self.table = name, table
+
+
+def test_A004_59_a_query_without_a_permission_is_refused(registries: MakeRegistries) -> None:
+    """D23: whoever registers a query says who may run it; there is no default."""
+    made = registries(STATS_QUERIES={"open": {"query_class": Open}})
+    with pytest.raises(DefinitionError, match=r"query 'open' of .* has no 'permission'"):
+        made.query("open")
+
+
+def test_A004_62_a_query_is_any_class_that_takes_its_configuration(
+    registries: MakeRegistries,
+) -> None:
+    """It is made once; what its class does not take is refused with the keys that were given."""
+    query = {"query_class": Open, "permission": allow_everyone}
+    made = registries(
+        STATS_QUERIES={
+            "open": {**query, "query_config": {"table": "records"}},
+            "shut": {**query, "query_config": {"tables": "records"}},
+        }
+    )
+    assert made.query("open").instance.table == "records"
+    assert made.query("open").instance is made.query("open").instance
+    with pytest.raises(DefinitionError, match=r"Open can't be made of query_config \['tables'\]"):
+        _ = made.query("shut").instance
+    with pytest.raises(UnknownQuery, match=r"Unknown statistic 'opne'; did you mean 'open'"):
+        made.query("opne")
