@@ -58,6 +58,6 @@ services-down: ## Stop the servers that this checkout has started
 
 clean: ## Remove all that was installed, built or started here
 	$(PYTHON) -m scripts.services clean
-	rm -rf $(VENV) build dist *.egg-info .coverage htmlcov
+	rm -rf $(VENV) build dist demo-data *.egg-info .coverage htmlcov
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

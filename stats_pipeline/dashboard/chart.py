@@ -13,6 +13,9 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 12, 16, 34
 #: As many labels as fit side by side below the chart.
 MOST_DATE_LABELS = 8
 
+#: A date in the page's font; nearer to the right edge a label would be cut off.
+LABEL_WIDTH = 72
+
 #: Lines across the chart, about.
 VALUE_LINES = 4
 
@@ -62,6 +65,7 @@ def draw(buckets: Sequence[Mapping[str, Any]], interval: str) -> Chart:
     for number, (bucket, value) in enumerate(zip(buckets, values, strict=True)):
         height = value / highest * (HEIGHT - TOP - BOTTOM)
         date = date_label(bucket["date"], interval)
+        has_label = number % every == 0 and number * slot <= WIDTH - LEFT - RIGHT - LABEL_WIDTH
         bars.append(
             Bar(
                 x=round(LEFT + number * slot + slot * 0.1, 2),
@@ -70,7 +74,7 @@ def draw(buckets: Sequence[Mapping[str, Any]], interval: str) -> Chart:
                 height=round(height, 2),
                 date=date,
                 value=value,
-                label=date if number % every == 0 else "",
+                label=date if has_label or number == 0 else "",
             )
         )
     return Chart(bars, _lines(step, highest))

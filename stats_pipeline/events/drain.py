@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from math import inf
 from typing import Any, Protocol
 
 from stats_pipeline.clock import Clock
+from stats_pipeline.errors import StatsError
 from stats_pipeline.events.dead_letters import DeadLetters
 from stats_pipeline.events.envelope import decode
 from stats_pipeline.queues.protocol import Consumer, Message, Queue
 from stats_pipeline.registry import EventDefinition
 from stats_pipeline.reports import TypeReport
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
@@ -31,6 +36,14 @@ class Indexer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Be a finished batch, and about how many events were waiting behind it."""
+
+    report: TypeReport
+    waiting_events: int
+
+
 def drain(
     definition: EventDefinition,
     indexer: Indexer,
@@ -44,15 +57,31 @@ def drain(
     """Process the waiting events of one type until none is left or the time is up.
 
     One batch is done in any case. Messages are acknowledged after their batch is finished; on an
-    error they stay in the queue.
+    error, which the report then tells, they stay in the queue.
     """
     deadline = clock.monotonic() + (inf if time_limit_seconds is None else time_limit_seconds)
     report = TypeReport()
+    try:
+        for batch in _batches(definition, indexer, queue, dead_letters):
+            report += batch.report
+            if progress:
+                progress(report.taken, report.taken + batch.waiting_events)
+            if batch.report.alarm or clock.monotonic() >= deadline:
+                break
+    except StatsError as error:
+        logger.error("%s: %s", definition.title, error)
+        return report + TypeReport(error=str(error))
+    return report
+
+
+def _batches(
+    definition: EventDefinition, indexer: Indexer, queue: Queue, dead_letters: DeadLetters
+) -> Iterator[Batch]:
     with queue.consume(definition.queue_name) as consumer:
         while True:
             messages, events, undecodable = _gather(consumer)
             if not messages:
-                break
+                return
             batch = indexer.index(events)
             dead_letters.keep(
                 [
@@ -62,13 +91,10 @@ def drain(
             )
             consumer.acknowledge(messages)
             lost = TypeReport(taken=len(undecodable), dead=len(undecodable))
-            batch = batch + lost + TypeReport(alarm=_alarm(batch + lost))
-            report += batch
-            if progress:
-                progress(report.taken, report.taken + queue.depth(definition.queue_name))
-            if batch.alarm or clock.monotonic() >= deadline:
-                break
-    return report
+            report = batch + lost + TypeReport(alarm=_alarm(batch + lost))
+            # A guess: the messages that wait are as large as these were.
+            waiting = queue.depth(definition.queue_name) * report.taken // len(messages)
+            yield Batch(report, waiting)
 
 
 def _gather(consumer: Consumer) -> tuple[list[Message], list[Any], list[tuple[str, str]]]:

@@ -11,9 +11,11 @@ import atexit
 import logging
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Sequence
+from math import inf
 
 from stats_pipeline.errors import QueueError
 from stats_pipeline.events.envelope import encode
@@ -24,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 #: How long events wait for others to share a message with.
 LINGER_SECONDS = 0.2
+
+#: How often a process that spooled something tries to send it.
+RESEND_SECONDS = 5.0
 
 #: How long the end of a process waits for the queue before it spools the rest.
 EXIT_SECONDS = 5.0
@@ -54,6 +59,8 @@ class Publisher:
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._is_closing = False
+        # Until it is known better: a process before this one may have left something there.
+        self._may_be_spooled = self._spool is not None
 
     def emit(self, queue_name: str, events: Sequence[Event]) -> None:
         """Take events for sending soon; return without a word to the broker.
@@ -81,21 +88,29 @@ class Publisher:
                 raise
             logger.warning("Events for %s go to the spool: %s", queue_name, error)
             self._spool.publish(queue_name, bodies)
+            with self._changed:
+                self._may_be_spooled = True
+                self._start()
 
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until the queue has all that this process emitted; tell whether it came to that."""
+        deadline = time.monotonic() + timeout_seconds
         with self._changed:
             emptied = self._changed.wait_for(
                 lambda: not self._buffer and not self._in_flight, timeout_seconds
             )
-        return emptied and self.resend()
+        return emptied and self.resend(deadline)
 
-    def resend(self) -> bool:
-        """Move what is spooled to the queue; tell whether nothing is left in the spool."""
+    def resend(self, deadline: float = inf) -> bool:
+        """Move what is spooled to the queue; tell whether nothing is left in the spool.
+
+        Args:
+            deadline: of the monotonic clock; a message that is under way then is the last one.
+        """
         if self._spool is None:
             return True
         try:
-            return all(self._resend(self._spool, name) for name in self._spool.names())
+            return all(self._resend(self._spool, name, deadline) for name in self._spool.names())
         except QueueError as error:
             logger.warning("The spool waits: %s", error)
             return False
@@ -130,7 +145,10 @@ class Publisher:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._buffer or self._is_closing)
+                self._changed.wait_for(
+                    lambda: self._buffer or self._is_closing,
+                    RESEND_SECONDS if self._may_be_spooled else None,
+                )
                 if self._is_closing:
                     return
                 # Not a sleep: closing must not have to wait for it.
@@ -138,6 +156,8 @@ class Publisher:
                 self._in_flight = list(self._buffer)
                 self._buffer.clear()
             self._send(self._in_flight)
+            if self._may_be_spooled:
+                self._may_be_spooled = not self.resend()
             with self._changed:
                 if self._thread is not threading.current_thread():
                     return  # Closed meanwhile, by one that did not wait any longer.
@@ -155,9 +175,9 @@ class Publisher:
         target = self._queue if self._spool is None else self._spool
         target.publish(name, encode(events))
 
-    def _resend(self, spool: Spool, name: str) -> bool:
+    def _resend(self, spool: Spool, name: str, deadline: float) -> bool:
         with spool.consume(name) as consumer:
-            while message := consumer.take():
+            while time.monotonic() < deadline and (message := consumer.take()):
                 self._queue.publish(name, [message.body])
                 consumer.acknowledge([message])
         return spool.depth(name) == 0

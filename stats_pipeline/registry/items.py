@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ class Group:
         declaration: the dataclass of an item.
         name_key: the key that names an item.
         nested_key: the key whose dict is merged key by key.
-        complete_key: a key that only a complete registration has, never a mere override.
+        is_complete: tells a complete registration in the host's configuration from overrides.
     """
 
     kind: str
@@ -37,7 +37,7 @@ class Group:
     declaration: type[Any]
     name_key: str
     nested_key: str
-    complete_key: str
+    is_complete: Callable[[Mapping[str, Any]], bool]
 
 
 EVENTS = Group(
@@ -47,7 +47,7 @@ EVENTS = Group(
     EventType,
     "event_type",
     "processor_config",
-    "templates",
+    lambda keys: "templates" in keys,
 )
 AGGREGATIONS = Group(
     "aggregation",
@@ -56,7 +56,7 @@ AGGREGATIONS = Group(
     Aggregation,
     "aggregation_name",
     "aggregator_config",
-    "templates",
+    lambda keys: "event" in keys.get("aggregator_config", {}),
 )
 QUERIES = Group(
     "query",
@@ -65,7 +65,7 @@ QUERIES = Group(
     Query,
     "query_name",
     "query_config",
-    "query_class",
+    lambda keys: "query_class" in keys,
 )
 
 

@@ -197,6 +197,6 @@ def _overridden(
     owner = f"the host's {group.setting}"
     if name in items and not overrides.get("replaces"):
         return merge(items[name], overrides, owner=owner)
-    if group.complete_key not in overrides:
+    if not group.is_complete(overrides):
         raise unknown(name, items, f" in {group.setting}, which nobody registered")
     return read_item(group, {group.name_key: name, **overrides}, owner=owner)

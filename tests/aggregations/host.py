@@ -45,7 +45,7 @@ def host_settings(
     return {
         "STATS_EVENTS": {"visit": {"templates": str(templates), "processor_config": VISIT}},
         "STATS_AGGREGATIONS": {
-            name: {"templates": "", "aggregator_config": {**DAILY, **config}, **chosen_class}
+            name: {"aggregator_config": {**DAILY, **config}, **chosen_class}
             for name, config in (aggregations or {"pages-agg": DAILY}).items()
         },
     }

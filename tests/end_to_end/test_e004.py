@@ -25,7 +25,6 @@ def run_example(
     events = {"file-download": {"processor_config": processor_config}}
     unfiltered = {
         "file-robots-agg": {
-            "templates": "",
             "aggregator_config": {
                 "event": "file-download",
                 "aggregation_field": "unique_id",

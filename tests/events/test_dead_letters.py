@@ -1,0 +1,238 @@
+"""Dead letters: one for each event that can't be counted; listed, replayed, purged."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from stats_pipeline.clock import ManualClock
+from stats_pipeline.events.dead_letters import DeadLetter
+from stats_pipeline.pipeline import Pipeline
+from tests.events.conftest import Thing, ThingPipeline
+from tests.support import Backend, MakePipeline, stored_events
+
+Mend = Callable[[], tuple[Pipeline, Pipeline]]
+
+NOW = datetime(2017, 1, 1, tzinfo=UTC)
+BUILD_ITEM = "stats_pipeline.events.preprocessors:build_record_unique_id"
+GOOD = {"timestamp": "2016-12-18T10:00:00.000Z", "event_id": "good", "value": 1}
+
+
+#: What makes GOOD wrong, and what is said about it.
+INVALID: list[tuple[dict[str, Any], str]] = [
+    ({"valeu": 1}, "the field 'valeu' is not in the index template .*did you mean 'value'"),
+    ({"value": "many"}, r"the field 'value' \(long\): expected a whole number, not 'many'"),
+    ({"extra": 5}, r"the field 'extra' \(object\): expected an object, not '5'"),
+    ({"timestamp": "1989-12-31T23:59:59.999Z"}, "implausible: allowed is from 1990-01-01"),
+    ({"timestamp": "2017-01-02T00:00:00.001Z"}, "implausible: .* to a day from now"),
+]
+
+
+@pytest.fixture
+def pipeline(thing_pipeline: ThingPipeline) -> Pipeline:
+    """Give a pipeline of `thing` in January 2017."""
+    return thing_pipeline(clock=ManualClock(NOW))
+
+
+def bury(pipeline: Pipeline, *events: dict[str, Any]) -> list[DeadLetter]:
+    """Process these events, none of which can be counted, and return the dead letters."""
+    pipeline.publish("thing", list(events))
+    assert pipeline.process_events().dead == len(events)
+    return pipeline.dead_letters.list()
+
+
+def test_A004_31_D15_an_invalid_event_says_what_was_wrong_and_what_is_allowed(
+    pipeline: Pipeline,
+) -> None:
+    """It is kept as it was published, with kind, stage, time and tries; the good one is stored."""
+    pipeline.publish("thing", [GOOD, *({**GOOD, **wrong} for wrong, _ in INVALID)])
+    report = pipeline.process_events()
+    assert (report.indexed, report.dead) == (1, len(INVALID))
+    found = {
+        json.dumps(letter.event, sort_keys=True): letter for letter in pipeline.dead_letters.list()
+    }
+    for wrong, message in INVALID:
+        event = {**GOOD, **wrong, "received_at": "2017-01-01T00:00:00.000Z"}
+        letter = found.pop(json.dumps(event, sort_keys=True))
+        assert re.search(message, letter.error), letter.error
+        assert (letter.kind, letter.event_type, letter.tries) == ("invalid", "thing", 1)
+        assert letter.time == "2017-01-01T00:00:00.000Z"
+        assert letter.stage == ("envelope" if "timestamp" in wrong else "validation")
+    assert found == {}
+
+
+def test_the_ends_of_what_is_plausible_are_plausible(pipeline: Pipeline) -> None:
+    """From STATS_EARLIEST to a day ahead, for clocks that go fast."""
+    ends = ["1990-01-01T00:00:00.000Z", "2017-01-02T00:00:00.000Z"]
+    pipeline.publish("thing", [{"timestamp": time} for time in ends])
+    assert pipeline.process_events().indexed == 2
+
+
+def test_an_event_that_lacks_what_a_preprocessor_needs_names_the_field(
+    thing_pipeline: ThingPipeline,
+) -> None:
+    """The kind is `preprocessor`."""
+    pipeline = thing_pipeline(preprocessors=[BUILD_ITEM])
+    (letter,) = bury(pipeline, {})
+    assert (letter.kind, letter.stage) == ("preprocessor", "preprocessors")
+    assert letter.error == "lacks the field 'pid_type'"
+
+
+def test_W9_what_only_the_store_refuses_is_rejected_and_costs_nothing_else(
+    distributed: Backend, make_pipeline: MakePipeline, thing: Thing
+) -> None:
+    """Elasticsearch looks into objects: of 120 events 119 are stored, one is a dead letter."""
+    pipeline = make_pipeline(distributed, STATS_EVENTS={"thing": thing()})
+    bad = {"extra": {"number": "many"}}
+    pipeline.publish("thing", [{"value": n, **(bad if n == 60 else {})} for n in range(120)])
+    report = pipeline.process_events()
+    assert (report.indexed, report.dead, report.duplicates) == (119, 1, 0)
+    (letter,) = pipeline.dead_letters.list()
+    assert (letter.kind, letter.stage, letter.event["value"]) == ("rejected", "store", 60)
+    assert "number" in letter.error
+    assert {e["value"] for e in stored_events(pipeline, "thing")} == set(range(120)) - {60}
+
+
+def test_a_rejected_winner_of_a_window_leaves_its_place_to_the_next(
+    distributed: Backend, make_pipeline: MakePipeline, thing: Thing
+) -> None:
+    """The click before it is stored, as if the rejected one had never come."""
+    pipeline = make_pipeline(distributed, STATS_EVENTS={"thing": thing(double_click_window=60)})
+    clicks = [
+        {
+            "timestamp": f"2016-12-18T10:00:0{second}Z",
+            "unique_id": "x",
+            "visitor_id": "v",
+            "extra": {"number": second if second < 3 else "many"},
+        }
+        for second in (1, 2, 3, 4)
+    ]
+    pipeline.publish("thing", clicks)
+    report = pipeline.process_events()
+    assert (report.indexed, report.duplicates, report.dead) == (1, 1, 2)
+    assert [e["extra"] for e in stored_events(pipeline, "thing")] == [{"number": 2}]
+
+
+def test_undecodable_messages_are_kept_as_text_and_acknowledged(pipeline: Pipeline) -> None:
+    """Events beside them are stored; nothing comes back for ever."""
+    bodies = [b"garbage", b"\xff\xfe", b"[1]", b'{"events": 5}', b"[" * 100_000]
+    pipeline.queue.publish(pipeline.registries.event_type("thing").queue_name, bodies)
+    pipeline.publish("thing", [GOOD])
+    report = pipeline.process_events()
+    assert (report.taken, report.indexed, report.dead) == (6, 1, 5)
+    letters = pipeline.dead_letters.list()
+    assert {(letter.kind, letter.stage) for letter in letters} == {("undecodable", "queue")}
+    expected = {body.decode("utf-8", "backslashreplace") for body in bodies}
+    assert {letter.event for letter in letters} == expected
+    assert pipeline.process_events().taken == 0
+
+
+def test_what_is_no_event_inside_of_a_message_is_invalid(pipeline: Pipeline) -> None:
+    """Somebody else's program may write to our queues."""
+    wrong = ["text", 5, None, [], {}, {"event_id": 7, "timestamp": "2016"}, {"event_id": "x"}]
+    body = json.dumps({"events": [*wrong, GOOD]}).encode()
+    pipeline.queue.publish(pipeline.registries.event_type("thing").queue_name, [body])
+    report = pipeline.process_events()
+    assert (report.indexed, report.dead) == (1, len(wrong))
+    assert {letter.kind for letter in pipeline.dead_letters.list()} == {"invalid"}
+
+
+def test_one_event_makes_one_dead_letter_however_often_it_comes(pipeline: Pipeline) -> None:
+    """It counts the tries, so that somebody sees that it keeps coming."""
+    wrong = {**GOOD, "value": "many"}
+    for _ in range(3):
+        letters = bury(pipeline, wrong)
+    (letter,) = letters
+    assert letter.tries == 3
+    assert pipeline.status()["dead_letters"] == 1
+
+
+def test_dead_letters_are_listed_by_event_type_and_kind(
+    backend: Backend, make_pipeline: MakePipeline, thing: Thing
+) -> None:
+    """Without an argument all of them, oldest first."""
+    clock = ManualClock(NOW)
+    preprocessors = [BUILD_ITEM]
+    events = {"thing": thing(), "other": thing(preprocessors=preprocessors)}
+    pipeline = make_pipeline(backend, clock=clock, STATS_EVENTS=events)
+    for name in ("other", "thing", "other"):
+        pipeline.publish(name, [{"valeu": 1, "pid_type": "a", "pid_value": name}])
+        pipeline.process_events()
+        clock.advance(1)
+    pipeline.publish("other", [{}])
+    pipeline.process_events()
+    find = pipeline.dead_letters.list
+
+    def seen(letters: list[DeadLetter]) -> list[tuple[str, str]]:
+        return [(letter.event_type, letter.kind) for letter in letters]
+
+    other = ("other", "invalid")
+    assert seen(find()) == [other, ("thing", "invalid"), other, ("other", "preprocessor")]
+    assert seen(find(event_type="thing")) == [("thing", "invalid")]
+    assert seen(find(kind="preprocessor")) == [("other", "preprocessor")]
+    assert seen(find("other", "invalid")) == [other, other]
+    assert find("thing", "preprocessor") == []
+
+
+@pytest.fixture
+def mend(thing_pipeline: ThingPipeline) -> Mend:
+    """Give a function that buries two events and returns the pipeline, and one that takes them."""
+
+    def make() -> tuple[Pipeline, Pipeline]:
+        fail: Any = {"preprocessors": [BUILD_ITEM]}
+        broken = thing_pipeline(**fail)
+        bury(broken, {**GOOD, "event_id": "one"}, {**GOOD, "event_id": "two"})
+        return broken, thing_pipeline()
+
+    return make
+
+
+def test_replay_puts_all_back_into_their_queues_and_deletes_them(mend: Mend) -> None:
+    """Once the cause is mended they are counted, with the time at which they first came."""
+    broken, mended = mend()
+    received = {letter.event["received_at"] for letter in broken.dead_letters.list()}
+    assert mended.dead_letters.replay() == 2
+    assert mended.dead_letters.list() == []
+    assert mended.process_events().indexed == 2
+    assert {event["received_at"] for event in stored_events(mended, "thing")} == received
+    assert mended.dead_letters.replay() == 0
+
+
+def test_replay_and_purge_take_the_ids_that_they_are_given(mend: Mend) -> None:
+    """Other dead letters stay; an empty list and an unknown id mean none."""
+    broken, mended = mend()
+    one, two = broken.dead_letters.list()
+    for ids in ([], ["unknown"]):
+        assert (mended.dead_letters.replay(ids), mended.dead_letters.purge(ids)) == (0, 0)
+    assert mended.dead_letters.replay([one.id]) == 1
+    assert [letter.id for letter in mended.dead_letters.list()] == [two.id]
+    assert mended.dead_letters.purge([two.id]) == 1
+    assert mended.dead_letters.list() == []
+    assert mended.process_events().indexed == 1
+
+
+def test_what_is_replayed_but_not_mended_is_a_dead_letter_again(mend: Mend) -> None:
+    """Nothing is lost by trying."""
+    broken, _ = mend()
+    assert broken.dead_letters.replay() == 2
+    assert broken.process_events().dead == 2
+    assert len(broken.dead_letters.list()) == 2
+
+
+def test_what_was_never_an_event_stays_until_it_is_purged(pipeline: Pipeline) -> None:
+    """An undecodable message can't be put back, since it would only come again."""
+    queue_name = pipeline.registries.event_type("thing").queue_name
+    pipeline.queue.publish(queue_name, [b"garbage"])
+    pipeline.process_events()
+    assert pipeline.dead_letters.replay() == 0
+    assert pipeline.dead_letters.purge() == 1
+    assert pipeline.dead_letters.list() == []
+
+
+def test_listing_before_anything_has_died_gives_nothing(pipeline: Pipeline) -> None:
+    """D14: nothing there is success."""
+    assert pipeline.dead_letters.list() == []
+    assert (pipeline.dead_letters.replay(), pipeline.dead_letters.purge()) == (0, 0)
