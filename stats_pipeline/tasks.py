@@ -1,0 +1,130 @@
+"""Celery tasks: each is a tick, which does what is there to do and leaves the rest to the next.
+
+A lost tick loses nothing, and ticks that run at the same time are harmless. In a Celery app of your
+own, import this module, and add the schedule for beat::
+
+    from stats_pipeline.tasks import beat_schedule
+
+    celery_app.conf.beat_schedule = {**beat_schedule, "mine": {...}}
+
+A task runs in the Flask app whose context is active (Flask's documented ``FlaskTask`` sees to
+that), else in the app that the environment variable ``STATS_APP="package.module:factory"`` names,
+else in the stand-alone app. Without a Celery app of your own there is `stats_pipeline.worker`.
+
+A type or an aggregation that fails does not stop the others, nor does it make the task fail: its
+``error`` stands in the report that the task returns, and in the log at level ERROR. A task fails
+where it is asked for a name that nobody registered, or where the configuration is wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_process_shutdown
+from flask import Flask, has_app_context
+
+from stats_pipeline.errors import ConfigurationError
+from stats_pipeline.events.publisher import close_all
+from stats_pipeline.ext import NAME, current_stats
+from stats_pipeline.importing import load
+from stats_pipeline.pipeline import Pipeline
+
+logger = logging.getLogger(__name__)
+
+PROCESS_EVERY_SECONDS = 5.0
+
+#: Longer than the interval: under load, several ticks drain at the same time, as many as there are
+#: free workers. Short enough for a worker that is asked to end, and for updates to get their turn.
+PROCESS_AT_MOST_SECONDS = 30.0
+
+#: An update is a single search where nothing has changed.
+UPDATE_EVERY_SECONDS = 60.0
+
+#: A tick that no worker has begun when the next one comes is dropped: ticks never pile up.
+EXPIRES_AT_SHARE = 0.9
+
+#: For the setting `beat_schedule` of a Celery app.
+beat_schedule: dict[str, dict[str, Any]] = {
+    "stats-process-events": {
+        "task": "stats_pipeline.process_events",
+        "schedule": PROCESS_EVERY_SECONDS,
+        "kwargs": {"time_limit_seconds": PROCESS_AT_MOST_SECONDS},
+        "options": {"expires": PROCESS_EVERY_SECONDS * EXPIRES_AT_SHARE},
+    },
+    "stats-update-aggregations": {
+        "task": "stats_pipeline.update_aggregations",
+        "schedule": UPDATE_EVERY_SECONDS,
+        "options": {"expires": UPDATE_EVERY_SECONDS * EXPIRES_AT_SHARE},
+    },
+}
+
+_making = threading.Lock()
+
+
+@shared_task(name="stats_pipeline.process_events", ignore_result=True)  # type: ignore[untyped-decorator]
+def process_events(
+    types: Sequence[str] | None = None, time_limit_seconds: float | None = None
+) -> dict[str, Any]:
+    """Process the waiting events of these types (None: all); return the report as a dict."""
+    with _pipeline() as pipeline:
+        report = pipeline.process_events(types, time_limit_seconds)
+    for name, each in report.types.items():
+        if each.alarm:
+            logger.error("%s: %s", name, each.alarm)
+    return report.as_dict()
+
+
+@shared_task(name="stats_pipeline.update_aggregations", ignore_result=True)  # type: ignore[untyped-decorator]
+def update_aggregations(names: Sequence[str] | None = None) -> dict[str, Any]:
+    """Bring these aggregations (None: all) up to date; return the report as a dict."""
+    with _pipeline() as pipeline:
+        return pipeline.update(names).as_dict()
+
+
+def make_app() -> Flask:
+    """Return the app in which tasks run that find no app context; made once in a process.
+
+    Raises:
+        ConfigurationError: STATS_APP does not lead to a Flask app, or a setting is wrong.
+    """
+    # A second app would hear the same signals and count them again.
+    with _making:
+        return _make_app(os.environ.get("STATS_APP"))
+
+
+@cache
+def _make_app(target: str | None) -> Flask:
+    from stats_pipeline.app import create_app
+
+    factory = create_app if target is None else load(target, owner="STATS_APP")
+    is_factory = callable(factory) and not isinstance(factory, Flask)
+    app = factory() if is_factory else None
+    if not isinstance(app, Flask) or NAME not in app.extensions:
+        raise ConfigurationError(
+            f"STATS_APP={target!r}: expected 'package.module:factory', a function without "
+            "arguments that returns a Flask app with StatsPipeline"
+        )
+    return app
+
+
+@contextmanager
+def _pipeline() -> Iterator[Pipeline]:
+    if has_app_context():
+        yield current_stats
+        return
+    with make_app().app_context():
+        yield current_stats
+
+
+@worker_process_shutdown.connect  # type: ignore[untyped-decorator]
+def _send_the_rest(**_: Any) -> None:
+    # Celery's child processes end without Python's exit handlers. What a task emitted just before
+    # is still in the buffer.
+    close_all()

@@ -1,0 +1,135 @@
+"""The whole chain with a real worker and beat, RabbitMQ and Elasticsearch."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stats_pipeline import Filter
+from stats_pipeline.pipeline import Pipeline
+from tests.celery.workers import call_task, running_worker, worker_settings
+from tests.support import BROWSER, E004_EVENTS, Backend, MakePipeline
+
+UPDATE = "stats_pipeline.update_aggregations"
+
+HOST = "tests.celery.host_worker"
+
+#: A worker takes 2,000 events in one batch: with so many, it can be met in the middle.
+MANY_EVENTS = 16_000
+MESSAGE_EVENTS = 100
+FILES = 8
+
+
+@pytest.fixture
+def settings(distributed: Backend, index_prefix: str) -> Iterator[dict[str, str]]:
+    """Give the environment of the workers of this test."""
+    with worker_settings(distributed, index_prefix, "file-download") as settings:
+        yield settings
+
+
+@pytest.fixture
+def web(make_pipeline: MakePipeline, distributed: Backend) -> Pipeline:
+    """Give the pipeline of a web process: it publishes and asks, all else is for the workers."""
+    return make_pipeline(distributed)
+
+
+def many_downloads() -> list[dict[str, Any]]:
+    """Return downloads of some files in turns, each by another user."""
+    start = datetime(2016, 12, 18, tzinfo=UTC)
+    return [
+        {
+            "event_id": f"e{number}",
+            "timestamp": (start + timedelta(seconds=number)).isoformat(),
+            "user_id": f"u{number}",
+            "user_agent": BROWSER,
+            "bucket_id": "20",
+            "file_id": f"f-{number % FILES}",
+            "file_key": f"file{number % FILES}.txt",
+            "size": 1_000,
+        }
+        for number in range(MANY_EVENTS)
+    ]
+
+
+def of_the_shop(settings: dict[str, str]) -> dict[str, str]:
+    """Return the settings as only the host's own app reads them."""
+    return {f"SHOP_{name}": value for name, value in settings.items()}
+
+
+def stored(pipeline: Pipeline) -> int:
+    """Return how many downloads are stored."""
+    alias = pipeline.registries.event_type("file-download").alias
+    pipeline.store.refresh([alias])
+    with pipeline.store.snapshot([alias]) as snapshot:
+        return snapshot.count(Filter())
+
+
+def counted(pipeline: Pipeline) -> dict[str, int]:
+    """Return the answer of the query: file -> downloads."""
+    answer = pipeline.query("bucket-file-download-total", bucket_id="20")
+    return {bucket["key"]: bucket["value"] for bucket in answer["buckets"]}
+
+
+def test_a_worker_with_beat_does_all_the_work(
+    web: Pipeline, settings: dict[str, str], tmp_path: Path
+) -> None:
+    """What a web process publishes is counted, and SIGTERM ends the worker cleanly."""
+    web.publish("file-download", E004_EVENTS)
+    with running_worker(tmp_path, settings) as worker:
+        worker.wait_until(lambda: stored(web) == 7)
+
+        def is_counted() -> bool:
+            call_task(tmp_path, settings, UPDATE)
+            return counted(web) == {"file1.txt": 5, "file2.txt": 1}
+
+        worker.wait_until(is_counted)
+        assert worker.stop() == 0
+        log = worker.log()
+    assert "Warm shutdown" in log
+    assert [line for line in log.splitlines() if "WARNING/" in line or "ERROR/" in line] == []
+
+
+def test_a_worker_killed_in_the_middle_loses_nothing_and_counts_nothing_twice(
+    web: Pipeline, settings: dict[str, str], tmp_path: Path
+) -> None:
+    """After SIGKILL and a new start the totals are exact."""
+    events = many_downloads()
+    for first in range(0, MANY_EVENTS, MESSAGE_EVENTS):
+        web.publish("file-download", events[first : first + MESSAGE_EVENTS])
+    with running_worker(tmp_path, settings) as worker:
+        worker.wait_until(lambda: stored(web) > 0)
+        worker.kill()
+    assert stored(web) < MANY_EVENTS, "it was killed too late to prove anything"
+    with running_worker(tmp_path, settings) as worker:
+        worker.wait_until(lambda: stored(web) == MANY_EVENTS)
+
+        def is_counted() -> bool:
+            call_task(tmp_path, settings, UPDATE)
+            return sum(counted(web).values()) == MANY_EVENTS
+
+        worker.wait_until(is_counted)
+    assert counted(web) == {f"file{n}.txt": MANY_EVENTS // FILES for n in range(FILES)}
+    assert web.dead_letters.list() == []
+
+
+def test_a_hosts_own_celery_app_does_the_work_by_its_schedule(
+    web: Pipeline, settings: dict[str, str], tmp_path: Path
+) -> None:
+    """Beat processes and aggregates what a task has emitted, though its process ended at once."""
+    settings = of_the_shop(settings)
+    with running_worker(tmp_path, settings, celery_app=HOST) as worker:
+        call_task(tmp_path, settings, "host.download", celery_app=HOST)
+        worker.wait_until(lambda: counted(web) == {"file1.txt": 2})
+        assert worker.stop() == 0
+
+
+def test_the_stand_alone_worker_runs_in_the_app_that_stats_app_names(
+    web: Pipeline, settings: dict[str, str], tmp_path: Path
+) -> None:
+    """With STATS_APP no Celery app of the host's own is needed."""
+    web.publish("file-download", E004_EVENTS)
+    settings = {**of_the_shop(settings), "STATS_APP": "tests.celery.host:create_app"}
+    with running_worker(tmp_path, settings) as worker:
+        worker.wait_until(lambda: stored(web) == 7)
