@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parents[2]
-SOURCES = ["pyproject.toml", "setup.py", "MANIFEST.in", "LICENSE", "stats_pipeline", "es_templates"]
+SOURCES = [
+    "pyproject.toml",
+    "setup.py",
+    "MANIFEST.in",
+    "LICENSE",
+    "README.md",
+    "stats_pipeline",
+    "es_templates",
+]
 NOT_SOURCE = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
 WAYS = ["wheel", "wheel of the sdist", "editable"]
 

@@ -1,0 +1,92 @@
+"""Elasticsearch as the store, beside its own bulk and composite requests."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from elasticsearch import Elasticsearch
+from elasticsearch.helpers import bulk
+
+from benchmarks.measuring import Measured, run_chain, timed
+from stats_pipeline.stores.protocol import Document
+
+VARIABLE = "STATS_TEST_ELASTICSEARCH_URL"
+ENVIRONMENT_FILE = Path(__file__).parents[1] / ".services" / "env"
+
+#: One page holds all rows, so that bare is one request.
+MOST_ROWS = 10_000
+
+AGGREGATIONS: dict[str, Any] = {
+    "rows": {
+        "composite": {
+            "size": MOST_ROWS,
+            "sources": [
+                {"day": {"date_histogram": {"field": "timestamp", "calendar_interval": "day"}}},
+                {"unique_id": {"terms": {"field": "unique_id"}}},
+            ],
+        },
+        "aggs": {
+            "visitors": {"cardinality": {"field": "visitor_id"}},
+            "volume": {"sum": {"field": "size"}},
+        },
+    }
+}
+
+
+def url_of_server() -> str | None:
+    """Return where the server for tests is, None where there is none."""
+    if VARIABLE in os.environ or not ENVIRONMENT_FILE.exists():
+        return os.environ.get(VARIABLE)
+    lines = ENVIRONMENT_FILE.read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines).get(VARIABLE)
+
+
+def measure_elasticsearch(
+    events: Sequence[dict[str, Any]], folder: Path, url: str
+) -> Iterator[Measured]:
+    """Measure the chain with the embedded queue, and remove all that it wrote."""
+    prefix = f"bench{secrets.token_hex(4)}-"
+    with Elasticsearch(url, request_timeout=60) as api:
+        try:
+            chain = run_chain(events, folder, STATS_STORE_URL=url, STATS_INDEX_PREFIX=prefix)
+            writing, grouping = _measure_bare(api, chain.documents, prefix)
+        finally:
+            api.indices.delete_index_template(name=f"{prefix}*")
+            found = api.indices.get(index=f"{prefix}*", expand_wildcards="all")
+            api.indices.delete(index=list(found))
+    yield Measured(
+        "Elasticsearch: queue to store",
+        "events",
+        len(events),
+        chain.indexing_seconds,
+        "helpers.bulk of the same documents",
+        writing * len(events) / len(chain.documents),
+    )
+    yield Measured(
+        "Elasticsearch: update",
+        "rows",
+        chain.rows,
+        chain.updating_seconds,
+        "one composite request",
+        grouping,
+    )
+
+
+def _measure_bare(
+    api: Elasticsearch, documents: Sequence[Document], prefix: str
+) -> tuple[float, float]:
+    """Return the seconds of writing the documents and of grouping them."""
+    index = f"{prefix}bare"
+    example = documents[0].index
+    mappings = api.indices.get_mapping(index=example)[example]["mappings"]
+    api.indices.create(index=index, mappings=mappings)
+    actions = [{"_index": index, "_id": d.id, "_source": dict(d.body)} for d in documents]
+    writing = timed(lambda: bulk(api, actions, chunk_size=2_000))
+    api.indices.refresh(index=index)
+    people = {"bool": {"must_not": {"term": {"is_robot": True}}}}
+    grouping = timed(lambda: api.search(index=index, size=0, query=people, aggs=AGGREGATIONS))
+    return writing, grouping

@@ -1,0 +1,16 @@
+"""The benchmarks run; how fast is not a matter for tests."""
+
+from pathlib import Path
+
+from benchmarks.embedded import measure_embedded
+from benchmarks.measuring import make_events
+
+
+def test_the_embedded_pair_is_measured_beside_its_bare_limit(tmp_path: Path) -> None:
+    """Both lines of the table come out, with something done in some time."""
+    lines = list(measure_embedded(make_events(1_000), tmp_path))
+    assert [line.unit for line in lines] == ["events", "rows"]
+    assert lines[0].number == 1_000
+    for line in lines:
+        assert line.number > 0
+        assert line.share > 0
