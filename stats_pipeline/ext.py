@@ -43,9 +43,10 @@ class StatsPipeline:
         settings = read_settings(app.config)
         pipeline = Pipeline(settings, instance_path=app.instance_path)
         pipeline.registries.check_overrides()
-        app.extensions[NAME] = pipeline
         if settings["STATS_RECEIVERS"]:
             pipeline.connect(_accepting(app))
+        # After what may be refused: a pipeline that nobody keeps does not listen any more.
+        app.extensions[NAME] = pipeline
         if settings["STATS_URL_PREFIX"] is not None:
             blueprint = load(BLUEPRINT, owner=NAME)()
             app.register_blueprint(blueprint, url_prefix=settings["STATS_URL_PREFIX"])

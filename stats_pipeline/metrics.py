@@ -86,7 +86,7 @@ def parse_metric(spec: object, *, owner: str) -> Metric:
     """
     if isinstance(spec, Count | Sum | Unique | Min | Max | Mean | First | Last):
         return spec
-    if not isinstance(spec, tuple | list) or len(spec) != 2 or spec[0] not in _BY_NAME:
+    if not isinstance(spec, tuple | list) or len(spec) != 2 or spec[0] not in list(_BY_NAME):
         name = spec[0] if isinstance(spec, tuple | list) and spec else spec
         raise DefinitionError(
             f"{owner}: {spec!r} is not a metric; write (kind, field) with one of these kinds, "

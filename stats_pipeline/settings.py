@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
+from stats_pipeline.agents import KNOWN_PEOPLE, read_allowed, read_list
 from stats_pipeline.clock import parse_time
 from stats_pipeline.errors import ConfigurationError, nearest
 
@@ -49,11 +51,7 @@ def _optional_text(value: Any) -> str | None:
 
 
 def _prefix(value: Any) -> str:
-    if (
-        not isinstance(value, str)
-        or value != value.lower()
-        or any(c in value for c in ' "*\\<|,>/?#:')
-    ):
+    if not isinstance(value, str) or not INDEX_NAME_CHARACTERS.issuperset(value):
         raise ValueError("expected lower-case letters, digits, - and _, as 'shop-'")
     if value[:1] in ("-", "_"):
         raise ValueError("must begin with a letter or a digit")
@@ -64,11 +62,23 @@ def _url(*schemes: str) -> Callable[[Any], str | None]:
     def read(value: Any) -> str | None:
         if value is None:
             return None
-        if not isinstance(value, str) or urlsplit(value).scheme not in schemes:
-            raise ValueError(f"expected a URL that begins with one of {', '.join(schemes)}")
+        if not isinstance(value, str) or not _is_url(value, schemes):
+            raise ValueError(
+                f"expected a complete URL that begins with one of {', '.join(schemes)}"
+            )
         return value
 
     return read
+
+
+def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(value)
+        # The port is read on access, and a file has neither host nor port.
+        has_place = parts.scheme == "sqlite" or bool(parts.hostname and parts.port != 0)
+    except ValueError:
+        return False
+    return parts.scheme in schemes and has_place
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -86,7 +96,7 @@ def _boolean(value: Any) -> bool:
 
 
 def _positive(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < inf:
         raise ValueError("expected a number above 0")
     return value
 
@@ -176,6 +186,35 @@ SETTINGS: tuple[Setting, ...] = (
         parse_time,
     ),
     Setting(
+        "STATS_ROBOTS_LIST",
+        None,
+        "File that takes the place of COUNTER's list of robots: a regular expression on each line, "
+        'or, where its name ends in `.json`, the JSON edition of that list (`[{"pattern": ...}]`). '
+        "They are found anywhere in an agent, without regard to case. Read once, at start.",
+        read_list,
+    ),
+    Setting(
+        "STATS_ROBOTS_ALLOWED",
+        list(KNOWN_PEOPLE),
+        "Regular expressions of agents that are people although they are on the list of robots. "
+        "Default: browsers on phones of Motorola; `[]` is the list to the letter.",
+        read_allowed,
+    ),
+    Setting(
+        "STATS_MACHINES_LIST",
+        None,
+        "File that takes the place of COUNTER's list of machines, in the same forms.",
+        read_list,
+    ),
+    Setting(
+        "STATS_COUNTRY_DATABASE",
+        None,
+        "File in MaxMind's format (`.mmdb`) from which `add_country` takes the country of an "
+        "address; needs `stats_pipeline[geo]`. May be replaced while workers run. Where it is "
+        "missing, a warning is logged and events get no country.",
+        _optional_text,
+    ),
+    Setting(
         "STATS_LEASE_SECONDS",
         60,
         "How long a run that stopped answering keeps an interval to itself.",
@@ -241,10 +280,11 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def without_password(url: str) -> str:
     """Return the URL as it may be shown: its password replaced by stars."""
-    parts = urlsplit(url)
-    if not parts.password:
-        return url
-    return url.replace(f":{parts.password}@", ":***@", 1)
+    try:
+        password = urlsplit(url).password
+    except ValueError:  # no URL: nobody can say where in it a password is
+        return "***"
+    return url.replace(f":{password}@", ":***@", 1) if password else url
 
 
 def _shown(name: str, value: Any) -> str:

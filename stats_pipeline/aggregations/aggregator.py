@@ -68,6 +68,8 @@ class StatAggregator:
         """Return which events count in an interval."""
         where = Filter().between("timestamp", period.start, period.end)
         where = where.where("withdrawn", exclude=[True])
+        if self._definition.event.config.sliding_seconds:
+            where = where.where("is_double_click", exclude=[True])
         for modifier in self._modifiers:
             where = modifier(where)
         return where

@@ -24,6 +24,11 @@ class DirtyInterval:
     period: Period
     mark_keys: list[str] = field(default_factory=list)
 
+    @property
+    def label(self) -> str:
+        """Return the start of the interval, as leases and reports call it."""
+        return format_time(self.period.start)
+
 
 class DirtyMarks:
     """Read and finish the marks of one generation of one aggregation."""

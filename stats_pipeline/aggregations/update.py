@@ -11,18 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from stats_pipeline.aggregations.differences import DifferenceWriter
-from stats_pipeline.aggregations.dirty import DirtyInterval, DirtyMarks
+from stats_pipeline.aggregations.dirty import DirtyInterval
 from stats_pipeline.aggregations.generations import Generations
-from stats_pipeline.aggregations.lease import Lease, acquire
+from stats_pipeline.aggregations.recompute import Recompute
 from stats_pipeline.clock import Clock, format_time, parse_time
-from stats_pipeline.errors import LeaseLost, StatsError, StoreRefused, StoreUnavailable
 from stats_pipeline.intervals import period_of
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.reports import AggregationReport
 from stats_pipeline.stores import fixed
-from stats_pipeline.stores.indices import EventIndices
 from stats_pipeline.stores.protocol import Record, Store
 
 logger = logging.getLogger(__name__)
@@ -66,9 +63,12 @@ class AggregationUpdate:
         self._clock = clock
         self._lease_seconds = lease_seconds
         self._generations = Generations(store, definition)
-        self._aggregator = definition.aggregator_class(definition)
-        self._event_indices = EventIndices(
-            store, definition.event.template, definition.event.config.index_interval
+        self._recompute = Recompute(
+            definition,
+            store=store,
+            clock=clock,
+            lease_seconds=lease_seconds,
+            generations=self._generations,
         )
 
     def update(self, asked: Range, progress: Progress | None = None) -> AggregationReport:
@@ -76,7 +76,7 @@ class AggregationUpdate:
         started = self._clock.now()
         self._refuse_changes()
         generation = self._generations.current()
-        intervals = self._marks(generation).intervals(asked.start, asked.end)
+        intervals = self._recompute.marks(generation).intervals(asked.start, asked.end)
         report = self._run(generation, intervals, started, progress)
         self._store.refresh([self._definition.alias])
         if report.is_complete and asked.is_everything:
@@ -90,7 +90,7 @@ class AggregationUpdate:
         started = self._clock.now()
         self._generations.current()
         generation = self._generations.start_next()
-        intervals = self._marks(generation).intervals(None, None)
+        intervals = self._recompute.marks(generation).intervals(None, None)
         report = self._run(generation, intervals, started, progress)
         if report.is_complete:
             fixed.renew(self._store.state, self._definition.alias, self._fixed_values())
@@ -103,7 +103,7 @@ class AggregationUpdate:
         started = self._clock.now()
         self._refuse_changes()
         generation = self._generations.current()
-        marks = self._marks(generation)
+        marks = self._recompute.marks(generation)
         marks.reopen_all(asked.start, asked.end)
         intervals = marks.intervals(asked.start, asked.end)
         known = {interval.period for interval in intervals}
@@ -125,7 +125,7 @@ class AggregationUpdate:
 
     def dirty(self) -> int:
         """Return how many intervals an update would recompute now."""
-        return len(self._marks(self._generations.current()).intervals(None, None))
+        return len(self._recompute.marks(self._generations.current()).intervals(None, None))
 
     def as_of(self) -> datetime | None:
         """Return the start of the last complete update, None where there was none."""
@@ -140,7 +140,7 @@ class AggregationUpdate:
     ) -> AggregationReport:
         report, held = AggregationReport(), []
         for number, interval in enumerate(intervals, start=1):
-            result = self._attempt(generation, interval, started)
+            result = self._recompute.attempt(generation, interval, started)
             if result is None:
                 held.append(interval)
             else:
@@ -159,87 +159,12 @@ class AggregationUpdate:
             self._clock.sleep(POLL_SECONDS)
             waiting, held = held, []
             for interval in waiting:
-                result = self._attempt(generation, interval, started)
+                result = self._recompute.attempt(generation, interval, started)
                 if result is None:
                     held.append(interval)
                 else:
                     report += result
-        return report + AggregationReport(pending=tuple(_label(interval) for interval in held))
-
-    def _attempt(
-        self, generation: int, interval: DirtyInterval, started: datetime
-    ) -> AggregationReport | None:
-        """Recompute one interval; None where another run holds it. Its failure is its report's."""
-        key = f"{self._marks_name(generation)}/{_label(interval)}"
-        try:
-            lease = acquire(self._store.state, self._clock, key, self._lease_seconds)
-            if lease is None:
-                return None
-            try:
-                return self._recompute(generation, interval, lease, started)
-            finally:
-                lease.release()
-        except (StoreUnavailable, StoreRefused):
-            raise  # the other intervals would meet the same
-        except LeaseLost as error:
-            logger.warning("%s: %s; it will be done again", self._definition.title, error)
-            return AggregationReport(pending=(_label(interval),))
-        except StatsError as error:
-            logger.error("%s, %s: %s", self._definition.title, _label(interval), error)
-            return AggregationReport(pending=(_label(interval),), error=str(error))
-        except Exception as error:
-            logger.exception("%s, %s", self._definition.title, _label(interval))
-            return AggregationReport(pending=(_label(interval),), error=repr(error))
-
-    def _recompute(
-        self, generation: int, interval: DirtyInterval, lease: Lease, started: datetime
-    ) -> AggregationReport:
-        """Do one interval under its lease. The order of these steps is what makes it exact."""
-        marks, period = self._marks(generation), interval.period
-        read = marks.read(interval)
-        if interval.mark_keys and not read:
-            return AggregationReport()  # another run was faster
-        report = self._write_rows(generation, interval, lease)
-        lease.confirm()
-        if lease.suspect_until is not None and started < lease.suspect_until:
-            # An earlier holder may only have been stopped, and write again: not done yet.
-            return report + AggregationReport(pending=(_label(interval),))
-        marks.finish(read, period)
-        try:
-            lease.confirm()
-        except LeaseLost:
-            marks.reopen(read, period)
-            raise
-        return report
-
-    def _write_rows(
-        self, generation: int, interval: DirtyInterval, lease: Lease
-    ) -> AggregationReport:
-        period, store = interval.period, self._store
-        dimensions = self._definition.config.aggregation_field
-        row_index = self._generations.index_name(generation, period.start)
-        event_indices = self._event_indices.covering(period)
-        store.refresh([*event_indices, row_index])
-        writer = DifferenceWriter(
-            store,
-            row_index,
-            self._clock,
-            prepare=lambda: self._generations.ensure_index(generation, period.start),
-            check=lease.check,
-        )
-        stored_rows = Filter().where("timestamp", [format_time(period.start)])
-        with store.snapshot(event_indices) as events, store.snapshot([row_index]) as rows:
-            return writer.write(
-                self._aggregator.rows(events, period),
-                rows.scan(stored_rows, dimensions),
-                dimensions,
-            )
-
-    def _marks(self, generation: int) -> DirtyMarks:
-        return DirtyMarks(self._store.state, self._definition, self._marks_name(generation))
-
-    def _marks_name(self, generation: int) -> str:
-        return self._generations.done_name(generation)
+        return report + AggregationReport(pending=tuple(interval.label for interval in held))
 
     def _refuse_changes(self) -> None:
         fixed.hold(
@@ -279,7 +204,3 @@ def read_as_of(store: Store, alias: str) -> datetime | None:
     """Return the start of an aggregation's last complete update, None where there was none."""
     (record,) = store.state.get(AS_OF, [alias])
     return None if record is None else parse_time(record.body["as_of"])
-
-
-def _label(interval: DirtyInterval) -> str:
-    return format_time(interval.period.start)

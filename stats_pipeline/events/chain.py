@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
 
+from stats_pipeline.agents import AgentList, agent_lists
 from stats_pipeline.errors import StatsError
 from stats_pipeline.events.salts import Salts
 from stats_pipeline.model import Drop, Event, Preprocessor
 
-_salts: ContextVar[Salts] = ContextVar("salts")
+
+@dataclass(frozen=True, slots=True)
+class ChainContext:
+    """Be what preprocessors need beside the event; as it is by default outside of any run.
+
+    Attributes:
+        salts: those of the event type; None outside of a run.
+        agent_lists: who is a robot, who a machine, by the names in `stats_pipeline.agents`.
+        country_database: path of the file that knows the countries of addresses, if there is one.
+    """
+
+    salts: Salts | None = None
+    agent_lists: Mapping[str, AgentList] = field(default_factory=agent_lists)
+    country_database: str | None = None
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], salts: Salts) -> ChainContext:
+        """Return the context that the host's settings mean for an event type with these salts."""
+        return cls(
+            salts,
+            agent_lists(
+                settings["STATS_ROBOTS_LIST"],
+                settings["STATS_MACHINES_LIST"],
+                settings["STATS_ROBOTS_ALLOWED"],
+            ),
+            settings["STATS_COUNTRY_DATABASE"],
+        )
+
+
+_context: ContextVar[ChainContext] = ContextVar("chain_context")
 
 
 def run_chain(preprocessors: Sequence[Preprocessor], event: Event) -> Event:
@@ -27,21 +59,26 @@ def run_chain(preprocessors: Sequence[Preprocessor], event: Event) -> Event:
 
 
 @contextmanager
-def hashing_with(salts: Salts) -> Iterator[None]:
-    """Make these the salts of the preprocessors that run inside."""
-    token = _salts.set(salts)
+def running_in(context: ChainContext) -> Iterator[None]:
+    """Make this the context of the preprocessors that run inside."""
+    token = _context.set(context)
     try:
         yield
     finally:
-        _salts.reset(token)
+        _context.reset(token)
+
+
+def current_context() -> ChainContext:
+    """Return the context of the run that this is part of."""
+    return _context.get(None) or ChainContext()
 
 
 def current_salts() -> Salts:
     """Return the salts of the event type whose events are being prepared."""
-    try:
-        return _salts.get()
-    except LookupError:
+    salts = current_context().salts
+    if salts is None:
         raise StatsError(
             "anonymize_user needs the salts of an event type: it runs where events are "
             "processed (current_stats.process_events), not on its own"
-        ) from None
+        )
+    return salts

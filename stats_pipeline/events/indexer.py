@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from stats_pipeline.clock import Clock, parse_time
-from stats_pipeline.errors import InvalidEvent, StoreError
-from stats_pipeline.events.chain import hashing_with, run_chain
+from stats_pipeline.clock import MILLISECOND, Clock, parse_time
+from stats_pipeline.errors import ConfigurationError, InvalidEvent, StoreError
+from stats_pipeline.events.chain import ChainContext, run_chain, running_in
+from stats_pipeline.events.clicks import add_click_keys
 from stats_pipeline.events.dead_letters import DeadLetter, DeadLetters
 from stats_pipeline.events.identity import document_id, document_version
 from stats_pipeline.events.salts import Salts
 from stats_pipeline.events.validation import checked
-from stats_pipeline.intervals import Period, hour_of, hours_of, slot_of
+from stats_pipeline.intervals import Period, hours_of, slot_of
 from stats_pipeline.model import Drop, Event
 from stats_pipeline.registry import EventDefinition
 from stats_pipeline.reports import TypeReport
@@ -81,7 +82,15 @@ class EventsIndexer:
         self._clock = clock
         self._earliest = earliest
         self._indices = EventIndices(store, definition.template, config.index_interval)
-        self._salts = Salts(store.state, definition.alias, config.salt_window, clock)
+        self._sliding_seconds = config.sliding_seconds
+        salts = Salts(
+            store.state,
+            definition.alias,
+            config.salt_window,
+            clock,
+            overlap_seconds=self._sliding_seconds,
+        )
+        self._context = ChainContext.of(definition.settings, salts)
 
     def index(self, events: Sequence[Any]) -> TypeReport:
         """Store these events, as they came from the queue, and mark the hours that they touch.
@@ -90,7 +99,7 @@ class EventsIndexer:
             StoreUnavailable, StoreRefused: not everything is done; the same call may be repeated.
         """
         batch = Batch()
-        with hashing_with(self._salts):
+        with running_in(self._context):
             for event in events:
                 self._prepare(event, batch)
         indexed = self._write(batch)
@@ -113,10 +122,13 @@ class EventsIndexer:
         name = self._definition.name
         stage = "envelope"
         try:
-            timestamp = self._time_of(raw)
+            self._time_of(raw)
             stage = "preprocessors"
             event = run_chain(self._preprocessors, copy.deepcopy(raw))
             stage = "validation"
+            timestamp = self._time_of(event)  # again: a preprocessor may have changed it
+            if self._sliding_seconds:
+                event = add_click_keys(name, event)
             batch.prepared.append(
                 self._place(raw, checked(event, self._definition.template), timestamp)
             )
@@ -124,7 +136,9 @@ class EventsIndexer:
             batch.dropped[drop.reason] += 1
         except InvalidEvent as error:
             batch.dead.append(self._dead_letters.of(name, raw, "invalid", str(error), stage))
-        except StoreError:  # the salts live in the store: that is nothing against the event
+        # The salts live in the store, and what a preprocessor needs may not be installed: that is
+        # nothing against the event.
+        except (StoreError, ConfigurationError):
             raise
         except Exception as error:  # noqa: BLE001 - a host's code may raise anything
             why = f"lacks the field {error}" if isinstance(error, KeyError) else repr(error)
@@ -147,10 +161,7 @@ class EventsIndexer:
         return timestamp
 
     def _place(self, raw: Event, event: Event, timestamp: datetime) -> Prepared:
-        slot: Period | None = None
-        window = self._definition.config.double_click_window
-        if window and event.get("unique_id") is not None:
-            slot = slot_of(timestamp, window)
+        slot = self._slot_of(event, timestamp)
         # A window divides a day and an index holds whole days, so slot and event share an index.
         document = Put(
             self._indices.name_of(timestamp),
@@ -158,8 +169,17 @@ class EventsIndexer:
             event,
             document_version(event, timestamp, self._earliest),
         )
-        hours = (hour_of(timestamp),) if slot is None else tuple(hours_of(slot))
-        return Prepared(raw, document, hours)
+        # What this event changes: the click that its window keeps, or the flags of those before it.
+        back = timedelta(seconds=self._sliding_seconds)
+        touched = slot or Period(timestamp - back, timestamp + MILLISECOND)
+        return Prepared(raw, document, tuple(hours_of(touched)))
+
+    def _slot_of(self, event: Event, timestamp: datetime) -> Period | None:
+        """Return the fixed window in which the event is one with others; None: it stands alone."""
+        window = self._definition.config.double_click_window
+        if self._sliding_seconds or not window or event.get("unique_id") is None:
+            return None
+        return slot_of(timestamp, window)
 
     def _write(self, batch: Batch) -> int:
         """Send the winner of each document; return how many documents are new or changed."""

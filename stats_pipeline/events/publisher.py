@@ -22,6 +22,10 @@ from stats_pipeline.events.envelope import encode
 from stats_pipeline.model import Event
 from stats_pipeline.queues.protocol import Queue, Spool
 
+# Its hooks for a fork must be registered before ours: the last one registered runs first, and when
+# SQLite's has run, no batch can be ended any more.
+from stats_pipeline.sqlite import connections as _connections  # noqa: F401
+
 logger = logging.getLogger(__name__)
 
 #: How long events wait for others to share a message with.
@@ -33,7 +37,24 @@ RESEND_SECONDS = 5.0
 #: How long the end of a process waits for the queue before it spools the rest.
 EXIT_SECONDS = 5.0
 
+#: How long a fork waits for a batch that is under way; most of them take milliseconds.
+FORK_WAIT_SECONDS = 2.0
+
 _publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
+
+#: What the thread that forks holds meanwhile.
+_held: list[threading.Condition] = []
+
+
+class _Process:
+    """What a publisher has in one process: a buffer, and the thread that empties it."""
+
+    def __init__(self) -> None:
+        self.buffer: deque[tuple[str, Event]] = deque()
+        self.in_flight: list[tuple[str, Event]] = []
+        self.changed = threading.Condition()
+        self.thread: threading.Thread | None = None
+        self.is_closing = False
 
 
 class Publisher:
@@ -49,29 +70,32 @@ class Publisher:
         self._queue = queue
         self._spool = spool
         self._limit = buffer_events
-        self._reset()
+        self.forget()
         _publishers.add(self)
 
-    def _reset(self) -> None:
-        self._pid = os.getpid()
-        self._buffer: deque[tuple[str, Event]] = deque()
-        self._in_flight: list[tuple[str, Event]] = []
-        self._changed = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._is_closing = False
+    def forget(self) -> None:
+        """Begin without a buffer and a thread, as a forked child must."""
+        # Made anew on first use: between a fork and that, gevent may replace locks and threads.
+        self.__dict__.pop("_process", None)
         # Until it is known better: a process before this one may have left something there.
         self._may_be_spooled = self._spool is not None
+
+    def _own(self) -> _Process:
+        # One step, so that threads which come at the same time get the same.
+        own: _Process = self.__dict__.setdefault("_process", _Process())
+        return own
 
     def emit(self, queue_name: str, events: Sequence[Event]) -> None:
         """Take events for sending soon; return without a word to the broker.
 
         Raises QueueError only where the buffer is full and the spool takes nothing either.
         """
-        with self._changed:
-            if len(self._buffer) + len(events) <= self._limit:
-                self._buffer.extend((queue_name, event) for event in events)
-                self._start()
-                self._changed.notify_all()
+        own = self._own()
+        with own.changed:
+            if not own.is_closing and len(own.buffer) + len(events) <= self._limit:
+                own.buffer.extend((queue_name, event) for event in events)
+                self._start(own)
+                own.changed.notify_all()
                 return
         self._to_spool(queue_name, events)
 
@@ -88,16 +112,18 @@ class Publisher:
                 raise
             logger.warning("Events for %s go to the spool: %s", queue_name, error)
             self._spool.publish(queue_name, bodies)
-            with self._changed:
+            own = self._own()
+            with own.changed:
                 self._may_be_spooled = True
-                self._start()
+                self._start(own)
 
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until the queue has all that this process emitted; tell whether it came to that."""
         deadline = time.monotonic() + timeout_seconds
-        with self._changed:
-            emptied = self._changed.wait_for(
-                lambda: not self._buffer and not self._in_flight, timeout_seconds
+        own = self._own()
+        with own.changed:
+            emptied = own.changed.wait_for(
+                lambda: not own.buffer and not own.in_flight, timeout_seconds
             )
         return emptied and self.resend(deadline)
 
@@ -123,46 +149,52 @@ class Publisher:
 
     def close(self) -> None:
         """Send or spool what is in the buffer and end the background thread."""
-        if self._pid != os.getpid():
-            return
+        own = self._own()
         self.flush(EXIT_SECONDS)
-        with self._changed:
-            self._is_closing = True
-            self._changed.notify_all()
-            thread = self._thread
+        with own.changed:
+            own.is_closing = True
+            own.changed.notify_all()
+            thread = own.thread
         if thread is not None:
             thread.join(EXIT_SECONDS)
         # A thread that still waits for the broker ends with the process, and its batch with it.
-        for name, events in _by_queue([*self._in_flight, *self._buffer]).items():
+        for name, events in _by_queue([*own.in_flight, *own.buffer]).items():
             self._to_spool(name, events)
-        self._reset()
+        self.forget()
 
-    def _start(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="stats-publisher", daemon=True)
-            self._thread.start()
+    def hold(self, *, timeout_seconds: float) -> threading.Condition:
+        """Keep batches from being sent, at best between two of them; return what to release."""
+        own = self._own()
+        own.changed.acquire()
+        own.changed.wait_for(lambda: not own.in_flight, timeout_seconds)
+        return own.changed
 
-    def _run(self) -> None:
+    def _start(self, own: _Process) -> None:
+        if own.thread is None:
+            own.thread = threading.Thread(
+                target=self._run, args=(own,), name="stats-publisher", daemon=True
+            )
+            own.thread.start()
+
+    def _run(self, own: _Process) -> None:
         while True:
-            with self._changed:
-                self._changed.wait_for(
-                    lambda: self._buffer or self._is_closing,
+            with own.changed:
+                own.changed.wait_for(
+                    lambda: own.buffer or own.is_closing,
                     RESEND_SECONDS if self._may_be_spooled else None,
                 )
-                if self._is_closing:
+                if own.is_closing:
                     return
                 # Not a sleep: closing must not have to wait for it.
-                self._changed.wait_for(lambda: self._is_closing, LINGER_SECONDS)
-                self._in_flight = list(self._buffer)
-                self._buffer.clear()
-            self._send(self._in_flight)
+                own.changed.wait_for(lambda: own.is_closing, LINGER_SECONDS)
+                own.in_flight = list(own.buffer)
+                own.buffer.clear()
+            self._send(own.in_flight)
             if self._may_be_spooled:
                 self._may_be_spooled = not self.resend()
-            with self._changed:
-                if self._thread is not threading.current_thread():
-                    return  # Closed meanwhile, by one that did not wait any longer.
-                self._in_flight = []
-                self._changed.notify_all()
+            with own.changed:
+                own.in_flight = []
+                own.changed.notify_all()
 
     def _send(self, batch: Sequence[tuple[str, Event]]) -> None:
         for name, events in _by_queue(batch).items():
@@ -182,21 +214,12 @@ class Publisher:
                 consumer.acknowledge([message])
         return spool.depth(name) == 0
 
-    def _forget(self) -> None:
-        # In a forked child: the parent still has these events and its thread, the child has not.
-        self._reset()
-
 
 def _by_queue(batch: Sequence[tuple[str, Event]]) -> dict[str, list[Event]]:
     events: dict[str, list[Event]] = {}
     for name, event in batch:
         events.setdefault(name, []).append(event)
     return events
-
-
-def _after_fork() -> None:
-    for publisher in list(_publishers):
-        publisher._forget()  # noqa: SLF001
 
 
 def close_all() -> None:
@@ -208,5 +231,35 @@ def close_all() -> None:
             logger.exception("LOST: what was still in the buffer at exit")
 
 
-os.register_at_fork(after_in_child=_after_fork)
+def _before_fork() -> None:
+    # What is under way is ended first. Threads don't live on in a child, but the greenlets that
+    # gevent makes of them do, and would go on with the parent's batch on the parent's connection.
+    deadline = time.monotonic() + FORK_WAIT_SECONDS
+    # In one order, so that two threads which fork don't wait for each other.
+    _held.extend(
+        publisher.hold(timeout_seconds=max(0.0, deadline - time.monotonic()))
+        for publisher in sorted(_publishers, key=id)
+    )
+
+
+def _after_fork_in_parent() -> None:
+    held = list(_held)
+    _held.clear()
+    for changed in held:
+        changed.release()
+
+
+def _after_fork_in_child() -> None:
+    # The parent sends what it has. What is held is never released here: that keeps inherited
+    # greenlets from it for ever.
+    _held.clear()
+    for publisher in _publishers:
+        publisher.forget()
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)
 atexit.register(close_all)

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from stats_pipeline.clock import EPOCH, Clock, format_time
 from stats_pipeline.intervals import INTERVALS, IntervalName, period_of
@@ -31,13 +31,24 @@ class Salts:
         event_alias: whose keys.
         window: how long one key serves; ``forever`` or an interval's name.
         clock: for the age of cached keys.
+        overlap_seconds: for how long after a change of keys values are also hashed under the key
+            before, so that a click can be found as the next one of a click before the change.
     """
 
-    def __init__(self, state: State, event_alias: str, window: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        state: State,
+        event_alias: str,
+        window: str,
+        clock: Clock,
+        *,
+        overlap_seconds: int = 0,
+    ) -> None:
         self._state = state
         self._alias = event_alias
         self._interval: IntervalName = next((name for name in INTERVALS if name == window), "all")
         self._clock = clock
+        self._overlap = timedelta(seconds=overlap_seconds)
         self._cache: dict[datetime, tuple[bytes, float]] = {}
 
     def hash(self, moment: datetime, *parts: str | None) -> str:
@@ -45,8 +56,18 @@ class Salts:
         message = json.dumps(parts).encode()
         return hmac.new(self._key(moment), message, hashlib.sha256).hexdigest()[:32]
 
+    def hash_before_change(self, moment: datetime, *parts: str | None) -> str | None:
+        """Return the hash under the key of the window before, None where that is long over."""
+        earlier = moment - self._overlap
+        if self._start(earlier) == self._start(moment):
+            return None
+        return self.hash(earlier, *parts)
+
+    def _start(self, moment: datetime) -> datetime:
+        return EPOCH if self._interval == "all" else period_of(moment, self._interval).start
+
     def _key(self, moment: datetime) -> bytes:
-        start = EPOCH if self._interval == "all" else period_of(moment, self._interval).start
+        start = self._start(moment)
         key, loaded = self._cache.get(start, (b"", 0.0))
         now = self._clock.monotonic()
         if not key or now - loaded > CACHE_SECONDS:

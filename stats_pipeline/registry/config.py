@@ -12,6 +12,7 @@ from stats_pipeline.intervals import INTERVALS, IntervalName, is_shorter, load_z
 from stats_pipeline.metrics import Metric, parse_metric
 from stats_pipeline.model import Event, Importable
 from stats_pipeline.registry.items import check_keys
+from stats_pipeline.registry.order import check_order
 
 SECONDS_A_DAY = 86_400
 SECONDS_AN_HOUR = 3_600
@@ -19,7 +20,9 @@ INDEX_INTERVALS: tuple[IntervalName, ...] = ("day", "week", "month", "quarter", 
 SALT_WINDOWS = ("hour", "day", "week", "month", "quarter", "year", "forever")
 
 #: Registered values that this version can't honour: it refuses them rather than ignoring them.
-NOT_YET = {"double_click_rule": "fixed", "retention_days": None, "keep_agent": False}
+NOT_YET = {"retention_days": None, "keep_agent": False}
+
+DOUBLE_CLICK_RULES = ("fixed", "sliding")
 
 #: Columns of every row, which no metric or copied field may be called.
 ROW_FIELDS = ("timestamp", "start", "end", "count")
@@ -45,8 +48,9 @@ class ProcessorConfig:
     Attributes:
         preprocessors: run in this order on each event.
         double_click_window: seconds in which several events of one visitor on one item count
-            once; divides a day; 0 is off.
-        double_click_rule: ``fixed``.
+            once; 0 is off.
+        double_click_rule: ``fixed``: the day is cut into windows, of each the latest event is
+            kept; ``sliding``: an event does not count if another one follows within the window.
         salt_window: how long a visitor id stays the same.
         index_interval: the period of one index.
         retention_days: None, for ever.
@@ -63,6 +67,11 @@ class ProcessorConfig:
     index_interval: IntervalName = "month"
     retention_days: int | None = None
     keep_agent: bool = False
+
+    @property
+    def sliding_seconds(self) -> int:
+        """Return the window where the sliding rule holds, else 0."""
+        return self.double_click_window if self.double_click_rule == "sliding" else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,23 +104,36 @@ def read_processor_config(raw: Mapping[str, Any], *, owner: str) -> ProcessorCon
     _check_config_keys(raw, ProcessorConfig, "processor_config", owner)
     preprocessors = raw.get("preprocessors", ProcessorConfig.preprocessors)
     config = ProcessorConfig(**{**raw, "preprocessors": tuple(preprocessors)})
+    # Functions can be checked now, those named by path when they are loaded.
+    check_order(config.preprocessors, owner=owner)
     for key, only in NOT_YET.items():
         if getattr(config, key) != only:
             raise DefinitionError(f"{owner}: this version knows only {key}={only!r}")
-    window = config.double_click_window
-    if type(window) is not int or window < 0 or (window and SECONDS_A_DAY % window):
-        raise DefinitionError(
-            f"{owner}: double_click_window={window!r} must be whole seconds that divide a day "
-            "(10, 15, 20, 30, 60, ...), or 0 for off; any other window would straddle midnight"
-        )
+    _check_choice(config.double_click_rule, DOUBLE_CLICK_RULES, "double_click_rule", owner)
     _check_choice(config.salt_window, SALT_WINDOWS, "salt_window", owner)
-    if config.salt_window == "hour" and window and SECONDS_AN_HOUR % window:
+    _check_window(config, owner)
+    _check_choice(config.index_interval, INDEX_INTERVALS, "index_interval", owner)
+    return config
+
+
+def _check_window(config: ProcessorConfig, owner: str) -> None:
+    window = config.double_click_window
+    if type(window) is not int or not 0 <= window <= SECONDS_A_DAY:
+        raise DefinitionError(
+            f"{owner}: double_click_window={window!r} must be whole seconds, up to a day; 0 is off"
+        )
+    if not window or config.double_click_rule == "sliding":
+        return
+    if SECONDS_A_DAY % window:
+        raise DefinitionError(
+            f"{owner}: double_click_window={window} must divide a day (10, 15, 20, 30, 60, ...): "
+            "any other fixed window would straddle midnight"
+        )
+    if config.salt_window == "hour" and SECONDS_AN_HOUR % window:
         raise DefinitionError(
             f"{owner}: double_click_window={window} does not divide the hour of "
             "salt_window='hour': a visitor would have two ids in one window"
         )
-    _check_choice(config.index_interval, INDEX_INTERVALS, "index_interval", owner)
-    return config
 
 
 def read_aggregator_config(raw: Mapping[str, Any], *, owner: str) -> AggregatorConfig:

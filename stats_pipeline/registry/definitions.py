@@ -21,6 +21,7 @@ from stats_pipeline.registry.config import (
     read_processor_config,
 )
 from stats_pipeline.registry.items import Item
+from stats_pipeline.registry.order import check_order
 from stats_pipeline.templates import IndexTemplate, complete_template, load_template
 
 KEYWORD = {"type": "keyword"}
@@ -42,6 +43,10 @@ EVENT_FIELDS: Mapping[str, Mapping[str, Any]] = {
     "unique_session_id": KEYWORD,
     "country": KEYWORD,
     "unique_id": KEYWORD,
+    # Only with the sliding rule; see `stats_pipeline.events.clicks`.
+    "click_key": KEYWORD,
+    "previous_click_key": KEYWORD,
+    "is_double_click": BOOLEAN,
 }
 
 #: Names become parts of index and queue names, which Elasticsearch wants in lower case.
@@ -51,14 +56,17 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 class EventDefinition:
     """Be an event type that is ready for use; what it names is imported when it is asked for."""
 
-    def __init__(self, item: Item, *, prefix: str) -> None:
+    def __init__(self, item: Item, *, settings: Mapping[str, Any]) -> None:
         check_name(item)
+        prefix = settings["STATS_INDEX_PREFIX"]
         self.name = item.name
         self.owner = item.owner
         self.title = item.title
         self.declaration: EventType = item.declare()
         self.alias = f"{prefix}events-stats-{item.name}"
         self.queue_name = f"{prefix}stats-{item.name}"
+        #: The host's, for what preprocessors need of them.
+        self.settings = settings
 
     @cached_property
     def config(self) -> ProcessorConfig:
@@ -73,7 +81,10 @@ class EventDefinition:
     @cached_property
     def preprocessors(self) -> tuple[Preprocessor, ...]:
         """Return the preprocessors, in the order in which they run."""
-        return load_callables(self.config.preprocessors, key="preprocessors", owner=self.title)
+        entries = self.config.preprocessors
+        preprocessors = load_callables(entries, key="preprocessors", owner=self.title)
+        check_order(preprocessors, owner=self.title)
+        return preprocessors
 
     @cached_property
     def signal(self) -> Signal | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -29,6 +30,7 @@ from stats_pipeline.registry.items import (
     QUERIES,
     Group,
     Item,
+    check_keys,
     merge,
     read_item,
     unite,
@@ -71,7 +73,7 @@ class Registries:
         """Return a registered event type, active or not."""
         if name not in self._events:
             item = _item(self.event_items, name, UnknownEventType)
-            self._events[name] = EventDefinition(item, prefix=self._prefix)
+            self._events[name] = EventDefinition(item, settings=self._settings)
         return self._events[name]
 
     def _why_not_active(self, name: str) -> str:
@@ -128,12 +130,17 @@ class Registries:
 
     def check_overrides(self) -> None:
         """Refuse what is wrong in the host's configuration; loads only what it names."""
-        for name in self._settings[EVENTS.setting]:
-            self.event_type(name).config  # noqa: B018 - worked out and checked on first use
+        for name, overrides in self._settings[EVENTS.setting].items():
+            definition = self.event_type(name)
+            definition.config  # noqa: B018 - worked out and checked on first use
+            if "preprocessors" in overrides.get("processor_config", {}):
+                definition.preprocessors  # noqa: B018
         for name in self._settings[AGGREGATIONS.setting]:
             self.aggregation(name).config  # noqa: B018
-        for name in self._settings[QUERIES.setting]:
-            self.query(name)
+        for name, overrides in self._settings[QUERIES.setting].items():
+            query = self.query(name)
+            if QUERIES.nested_key in overrides:
+                query.check_config()
 
     def _collect(self, group: Group, unknown: type[UnknownName]) -> dict[str, Item]:
         items = unite(registered_items(group))
@@ -166,13 +173,40 @@ class RegisteredQuery:
     @cached_property
     def instance(self) -> Any:
         """Return the query object, made of its class and ``query_config``."""
-        query_class = load(self.declaration.query_class, owner=self.title)
+        self._check_signature()
+        return self._query_class(self.name, **self.declaration.query_config)
+
+    def check_config(self) -> None:
+        """Refuse a ``query_config`` that the class does not take.
+
+        Makes the query object where the class says that this costs nothing, as ours do; of others
+        the signature says what they take.
+        """
+        if getattr(self._query_class, "is_made_at_start", False):
+            self.instance  # noqa: B018 - its constructor checks
+        else:
+            self._check_signature()
+
+    @cached_property
+    def _query_class(self) -> Any:
+        return load(self.declaration.query_class, owner=self.title)
+
+    def _check_signature(self) -> None:
+        query_class, config = self._query_class, self.declaration.query_config
         try:
-            return query_class(self.name, **self.declaration.query_config)
+            signature = inspect.signature(query_class)
+        except (TypeError, ValueError):  # none to be had, as for some built-in classes
+            return
+        takes = list(signature.parameters.values())[1:]  # the first is the name
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes):
+            known = [parameter.name for parameter in takes]
+            check_keys(config, known, what=QUERIES.nested_key, owner=self.title)
+        try:
+            signature.bind(self.name, **config)
         except TypeError as error:
             raise DefinitionError(
                 f"{self.title}: {query_class.__name__} can't be made of query_config "
-                f"{sorted(self.declaration.query_config)}: {error}"
+                f"{sorted(config)}: {error}"
             ) from error
 
     def permits(self, params: Mapping[str, Any]) -> bool:
@@ -197,6 +231,7 @@ def _overridden(
     owner = f"the host's {group.setting}"
     if name in items and not overrides.get("replaces"):
         return merge(items[name], overrides, owner=owner)
-    if not group.is_complete(overrides):
+    item = read_item(group, {group.name_key: name, **overrides}, owner=owner)
+    if not group.is_complete(item.keys):
         raise unknown(name, items, f" in {group.setting}, which nobody registered")
-    return read_item(group, {group.name_key: name, **overrides}, owner=owner)
+    return item

@@ -22,12 +22,17 @@ from stats_pipeline.templates import IndexTemplate
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write a document; with a version only if that is higher than the stored document's."""
+    """Write a document; with a version only if that is higher than the stored document's.
+
+    With `is_same` the stored version may also be the same: what is written says more of the very
+    document that is stored.
+    """
 
     index: str
     id: str
     body: Mapping[str, Any]
     version: int | None = None
+    is_same: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +66,15 @@ class ItemResult:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Be a stored document; times in its body have the text form of `clock.format_time`."""
+    """Be a stored document; times in its body have the text form of `clock.format_time`.
+
+    `version` is the one that it was put with, something of the store's own where there was none.
+    """
 
     index: str
     id: str
     body: Mapping[str, Any]
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

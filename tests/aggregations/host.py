@@ -36,6 +36,7 @@ def host_settings(
     *,
     aggregations: Mapping[str, Mapping[str, Any]] | None = None,
     aggregator_class: Any = None,
+    **processor_config: Any,
 ) -> dict[str, Any]:
     """Return the settings of a host with the event type `visit` and these aggregator_configs."""
     templates = folder / "templates"
@@ -43,7 +44,9 @@ def host_settings(
     (templates / "visit.json").write_text(json.dumps(TEMPLATE))
     chosen_class = {"aggregator_class": aggregator_class} if aggregator_class else {}
     return {
-        "STATS_EVENTS": {"visit": {"templates": str(templates), "processor_config": VISIT}},
+        "STATS_EVENTS": {
+            "visit": {"templates": str(templates), "processor_config": VISIT | processor_config}
+        },
         "STATS_AGGREGATIONS": {
             name: {"aggregator_config": {**DAILY, **config}, **chosen_class}
             for name, config in (aggregations or {"pages-agg": DAILY}).items()

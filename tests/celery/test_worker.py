@@ -41,7 +41,7 @@ def configuration(folder: Path, settings: Mapping[str, str]) -> dict[str, Any]:
     ("settings", "message"),
     [
         ({}, "STATS_BROKER_URL is not set: Celery needs RabbitMQ's address, such as amqp://"),
-        ({"STATS_BROKER_URL": "http://x"}, "expected a URL that begins with one of amqp"),
+        ({"STATS_BROKER_URL": "http://x"}, "expected a complete URL that begins with one of amqp"),
         ({**BROKER, "STATS_STORE": "x"}, "Unknown setting STATS_STORE; did you mean"),
         ({**BROKER, "STATS_APP": "nowhere:app"}, "STATS_APP: 'nowhere:app' can't be imported"),
     ],

@@ -61,18 +61,20 @@ def requests_by_day(folder: Path, settings: Mapping[str, str]) -> dict[str, int]
     return {bucket["date"][:10]: bucket["value"] for bucket in answer["buckets"]}
 
 
-def days_in(facts: Mapping[str, Any]) -> dict[str, int]:
-    """Return what is known: day -> requests of people in windows of 10 s."""
-    return {day: known["win10"] for day, known in facts["human_get_200_per_day"].items()}
+def days_in(facts: Mapping[str, Any], rule: str = "win10") -> dict[str, int]:
+    """Return what is known: day -> requests of people by a rule for double clicks."""
+    return {day: known[rule] for day, known in facts["human_get_200_per_day"].items()}
 
 
-def check_answers(folder: Path, settings: Mapping[str, str], facts: Mapping[str, Any]) -> None:
+def check_answers(
+    folder: Path, settings: Mapping[str, str], facts: Mapping[str, Any], rule: str = "win10"
+) -> None:
     """Compare both answers with what is known."""
     by_path = requests_by_path(folder, settings)
-    known = {path["path"]: path["win10"] for path in facts["human_top_paths_by_win10"]}
+    known = {path["path"]: path[rule] for path in facts["human_top_paths_by_win10"]}
     assert {path: by_path.get(path) for path in known} == known
-    assert sum(by_path.values()) == facts["human_get_200"]["win10"] == 7_118
-    assert requests_by_day(folder, settings) == days_in(facts)
+    assert sum(by_path.values()) == facts["human_get_200"][rule]
+    assert requests_by_day(folder, settings) == days_in(facts, rule)
 
 
 def test_a_real_log_gives_the_known_numbers(facts: dict[str, Any], tmp_path: Path) -> None:
@@ -88,6 +90,17 @@ def test_a_real_log_gives_the_known_numbers(facts: dict[str, Any], tmp_path: Pat
     updated = run_stats(tmp_path, {}, "update")["aggregations"]["access-log-agg"]
     assert (updated["created"], updated["updated"], updated["deleted"]) == (0, 0, 0)
     check_answers(tmp_path, {}, facts)
+
+
+def test_W12_a_real_log_gives_the_known_numbers_of_the_sliding_rule(
+    facts: dict[str, Any], tmp_path: Path
+) -> None:
+    """30 s, chains, the last click kept: the rule of COUNTER, across the change of salts too."""
+    config = {"double_click_rule": "sliding", "double_click_window": 30}
+    settings = {"STATS_EVENTS": json.dumps({"access-log": {"processor_config": config}})}
+    import_log(tmp_path, settings)
+    assert run_stats(tmp_path, settings, "update")["is_complete"]
+    check_answers(tmp_path, settings, facts, "dc30")
 
 
 def test_a_real_log_gives_the_known_numbers_on_servers_with_a_worker(

@@ -36,15 +36,15 @@ def test_a_correction_replaces_the_event_and_an_older_one_changes_nothing(
 
 
 @settings(
-    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=24, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(order=st.permutations([0, 1, 2, 255]))
 def test_the_highest_revision_wins_in_any_order(
-    thing_pipeline: ThingPipeline, index_prefix: str, order: list[int]
+    embedded_pipeline: ThingPipeline, index_prefix: str, order: list[int]
 ) -> None:
     """Within a bulk and across bulks."""
     name = "-".join(map(str, order))
-    pipeline = thing_pipeline(settings={"STATS_INDEX_PREFIX": f"{index_prefix}{name}-"})
+    pipeline = embedded_pipeline(settings={"STATS_INDEX_PREFIX": f"{index_prefix}{name}-"})
     events = [{**EVENT, "revision": revision, "value": revision} for revision in order]
     pipeline.publish("thing", events[:2])
     pipeline.process_events()

@@ -23,7 +23,7 @@ GOOD = {"timestamp": "2016-12-18T10:00:00.000Z", "event_id": "good", "value": 1}
 
 #: What makes GOOD wrong, and what is said about it.
 INVALID: list[tuple[dict[str, Any], str]] = [
-    ({"valeu": 1}, "the field 'valeu' is not in the index template .*did you mean 'value'"),
+    ({"valuex": 1}, "the field 'valuex' is not in the index template .*did you mean 'value'"),
     ({"value": "many"}, r"the field 'value' \(long\): expected a whole number, not 'many'"),
     ({"extra": 5}, r"the field 'extra' \(object\): expected an object, not '5'"),
     ({"timestamp": "1989-12-31T23:59:59.999Z"}, "implausible: allowed is from 1990-01-01"),
@@ -159,7 +159,7 @@ def test_dead_letters_are_listed_by_event_type_and_kind(
     events = {"thing": thing(), "other": thing(preprocessors=preprocessors)}
     pipeline = make_pipeline(backend, clock=clock, STATS_EVENTS=events)
     for name in ("other", "thing", "other"):
-        pipeline.publish(name, [{"valeu": 1, "pid_type": "a", "pid_value": name}])
+        pipeline.publish(name, [{"valuex": 1, "pid_type": "a", "pid_value": name}])
         pipeline.process_events()
         clock.advance(1)
     pipeline.publish("other", [{}])

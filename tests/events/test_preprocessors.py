@@ -20,7 +20,7 @@ def tracing(letter: str) -> Callable[[Record], Record]:
     return trace
 
 
-def test_A004_19_20_B6_all_run_in_the_listed_order_on_the_result_of_the_one_before(
+def test_A004_19_A004_20_B6_all_run_in_the_listed_order_on_the_result_of_the_one_before(
     thing_pipeline: ThingPipeline,
 ) -> None:
     """100 events pass three preprocessors; the listed ones take the place of the defaults."""

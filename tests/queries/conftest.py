@@ -12,7 +12,7 @@ from stats_pipeline.stores.sqlite.store import SqliteStore
 from tests.queries.rows import RowsOfDownloads
 
 
-@pytest.fixture(params=["sqlite", "elasticsearch"])
+@pytest.fixture(params=["sqlite", pytest.param("elasticsearch", marks=pytest.mark.servers)])
 def store(request: pytest.FixtureRequest, tmp_path: Path, index_prefix: str) -> Iterator[Store]:
     """Give an empty store of each kind; what the test wrote under its prefix is gone after it."""
     store: Store

@@ -6,11 +6,12 @@ import pytest
 from amqp.exceptions import PreconditionFailed
 from kombu.connection import Connection
 
-from scripts.services.server import free_ports
+from scripts.services.server import free_ports, wait_until
 from stats_pipeline.errors import QueueRefused, QueueUnavailable
 from stats_pipeline.queues.amqp import AmqpQueue
 from stats_pipeline.queues.amqp.consumer import MOST_HELD
-from tests.queues.contract import QueueContract, drain, take_all
+from stats_pipeline.queues.amqp.queue import LONGEST_QUEUE
+from tests.queues.contract import WITHIN_SECONDS, QueueContract, drain, take_all
 from tests.services import PrivateServer
 
 #: More than the deliveries that RabbitMQ 4 allows by itself.
@@ -54,12 +55,15 @@ class TestAmqpQueue(QueueContract):
 def test_a_queue_is_a_durable_quorum_queue(queue: AmqpQueue, amqp_url: str, name: str) -> None:
     """The broker should refuse the name to somebody who wants a classic queue."""
     queue.declare([name])
+    arguments = {
+        "x-queue-type": "classic",
+        "x-max-length": LONGEST_QUEUE,
+        "x-overflow": "reject-publish",
+    }
     with Connection(amqp_url) as connection:
         channel = connection.channel()
-        with pytest.raises(PreconditionFailed, match="x-queue-type.*quorum"):
-            channel.queue_declare(
-                name, durable=True, auto_delete=False, arguments={"x-queue-type": "classic"}
-            )
+        with pytest.raises(PreconditionFailed, match=r"x-queue-type.*quorum"):
+            channel.queue_declare(name, durable=True, auto_delete=False, arguments=arguments)
 
 
 def test_a_message_may_come_back_any_number_of_times(queue: AmqpQueue, name: str) -> None:
@@ -82,17 +86,18 @@ def test_a_message_is_persistent(queue: AmqpQueue, amqp_url: str, name: str) -> 
 def test_a_full_queue_refuses_and_keeps_what_it_has(amqp_url: str, name: str) -> None:
     """Nothing should be dropped for what comes on top; its sender has to keep that."""
     queue = AmqpQueue(amqp_url, longest_queue=10)
-    taken = 0
-    with pytest.raises(QueueUnavailable, match=f"{name}.* full"):
+    taken: list[bytes] = []
+
+    def publish_some() -> None:
         # Some messages above the limit are taken while the queue tells its senders to stop.
         for number in range(100):
             queue.publish(name, [b"%d" % number])
-            taken += 1
-    assert taken >= 10
-    with queue.consume(name) as consumer:
-        messages = take_all(consumer)
-        consumer.acknowledge(messages)
-    assert {int(message.body) for message in messages} >= set(range(taken))
+            taken.append(b"%d" % number)
+
+    with pytest.raises(QueueUnavailable, match=rf"{name}.* full"):
+        publish_some()
+    assert len(taken) >= 10
+    assert set(drain(queue, name)) >= set(taken)
     queue.publish(name, [b"again"])
     assert drain(queue, name) == [b"again"]
     queue.close()
@@ -171,7 +176,15 @@ def test_acknowledging_to_a_dead_broker_is_an_error_and_the_messages_come_back(
         with pytest.raises(QueueUnavailable):
             consumer.acknowledge(messages)
     private_rabbitmq.start()
-    assert drain(queue, "things") == [b"a", b"b"]
+    got: list[bytes] = []
+
+    def is_all_delivered() -> bool:
+        # A broker that comes back finds out a moment later that the consumer is gone.
+        got.extend(drain(queue, "things"))
+        return len(got) >= 2
+
+    wait_until(is_all_delivered, timeout_seconds=WITHIN_SECONDS)
+    assert sorted(got) == [b"a", b"b"]
     queue.close()
 
 
@@ -211,7 +224,7 @@ def test_a_wrong_password_is_refused(amqp_url: str) -> None:
 
 def test_an_unknown_virtual_host_is_refused(amqp_url: str) -> None:
     """The error should name the virtual host."""
-    with pytest.raises(QueueRefused, match="no-such-host.*virtual host"):
+    with pytest.raises(QueueRefused, match=r"no-such-host.*virtual host"):
         AmqpQueue(f"{amqp_url.rstrip('/')}/no-such-host").check()
 
 

@@ -158,3 +158,17 @@ def test_a_killed_process_is_gone_even_before_its_parent_asks_for_it() -> None:
         wait_until(lambda: is_gone(owner), timeout_seconds=10)
         assert process.returncode is None
     assert is_gone(owner)
+
+
+def test_a_system_without_proc_tells_running_processes_from_ended_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the number of a process has to do."""
+    monkeypatch.setattr("stats_pipeline.queues.sqlite.owners._PROC", tmp_path / "none")
+    host, _, started, own = new_owner().split(" ")
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    ) as process:
+        owner = f"{host} {process.pid} {started} {own}"
+        assert not is_gone(owner)
+    assert is_gone(owner)

@@ -35,22 +35,22 @@ def test_A004_02_20_what_is_left_out_has_the_documented_default(
 
 
 @given(st.integers(min_value=-10, max_value=100_000))
-def test_T004_04_a_window_divides_a_day_or_is_off(window: int) -> None:
+def test_T004_04_a_fixed_window_divides_a_day_or_is_off(window: int) -> None:
     """Any other would straddle midnight and be counted on two days."""
     config = {"double_click_window": window}
     if window == 0 or (window > 0 and SECONDS_A_DAY % window == 0):
         assert read_processor_config(config, owner="shop").double_click_window == window
     else:
-        with pytest.raises(DefinitionError, match=r"shop: double_click_window=.* divide a day"):
+        with pytest.raises(DefinitionError, match=r"shop: double_click_window=-?\d+ must "):
             read_processor_config(config, owner="shop")
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"double_click_window": True}, "whole seconds that divide a day"),
-        ({"double_click_window": 10.0}, "whole seconds that divide a day"),
-        ({"double_click_window": "10"}, "whole seconds that divide a day"),
+        ({"double_click_window": True}, "must be whole seconds"),
+        ({"double_click_window": 10.0}, "must be whole seconds"),
+        ({"double_click_window": "10"}, "must be whole seconds"),
         ({"salt_window": "fortnight"}, "salt_window='fortnight' is not one of hour, day, week"),
         ({"index_interval": "hour"}, "index_interval='hour' is not one of day, week, month"),
         ({"double_click_windw": 5}, "'double_click_windw' in processor_config.*_window'"),

@@ -40,7 +40,7 @@ def test_an_empty_dict_makes_an_event_type_active_as_it_is_registered(
     assert definition.config.double_click_window == 30
 
 
-def test_A004_04_06_the_host_overrides_keys_and_nested_keys(
+def test_A004_04_A004_06_the_host_overrides_keys_and_nested_keys(
     register: Register, registries: MakeRegistries
 ) -> None:
     """`processor_config` is merged key by key; a signal or a list of builders is replaced."""
@@ -150,6 +150,14 @@ def test_a_wrong_override_is_refused_with_its_place(
     register("shop", events=[SALE])
     with pytest.raises(ConfigurationError, match=message):
         registries(STATS_EVENTS={"sale": overrides}).check_overrides()
+
+
+def test_a_wrong_registration_of_the_host_is_refused_with_its_place(
+    registries: MakeRegistries,
+) -> None:
+    """Also where it is not even known whether it is meant to be complete."""
+    with pytest.raises(DefinitionError, match=r"STATS_AGGREGATIONS: aggregator_config must be a d"):
+        registries(STATS_AGGREGATIONS={"sale": {"aggregator_config": 5}}).check_overrides()
 
 
 def test_a_typo_in_a_nested_override_names_key_owner_and_the_nearest(

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stats_pipeline.model import Filter
 from stats_pipeline.stores.protocol import Delete, Put, Store, Verdict
 
 MISSING_SUFFIX = "-gone"
@@ -82,6 +83,26 @@ class DocumentContract:
         duplicate = Verdict.DUPLICATE
         assert verdicts == [Verdict.DONE, duplicate, duplicate, Verdict.DONE, duplicate]
         assert _bodies(store, index, ["a"]) == [{"size": 30}]
+
+    def test_a_put_of_the_same_version_is_written_where_that_is_said(
+        self, store: Store, index: str
+    ) -> None:
+        """It should be written over the same version and a lower one, never over a higher one."""
+        puts = [
+            Put(index, "a", {"size": size}, version, is_same=True)
+            for size, version in ((1, 20), (2, 20), (3, 19), (4, 21))
+        ]
+        duplicate = Verdict.DUPLICATE
+        verdicts = [store.bulk([put])[0].verdict for put in puts]
+        assert verdicts == [Verdict.DONE, Verdict.DONE, duplicate, Verdict.DONE]
+        assert store.bulk([Put(index, "a", {"size": 5}, 21)])[0].verdict is duplicate
+        assert _bodies(store, index, ["a"]) == [{"size": 4}]
+        (document,) = store.get(index, ["a"])
+        assert document
+        assert document.version == 21
+        store.refresh([index])
+        with store.snapshot([index]) as snapshot:
+            assert [found.version for found in snapshot.scan(Filter(), ["size"])] == [21]
 
     def test_versions_may_use_62_bits(self, store: Store, index: str) -> None:
         """Versions should be compared exactly, however large."""

@@ -1,59 +1,68 @@
 """Tell robots and machines from people by their user agent, after the lists of COUNTER.
 
-The patterns are matched anywhere in the agent and without regard to case, as the lists mean them.
-The `counter-robots` package carries them; its own functions match case-sensitively.
+Which lists, and which agents are people although they are on them, the host may say
+(``STATS_ROBOTS_LIST``, ``STATS_MACHINES_LIST``, ``STATS_ROBOTS_ALLOWED``).
 """
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
-from importlib.resources import files
 
+from stats_pipeline.agents import MACHINES, ROBOTS, AgentList
+from stats_pipeline.events.chain import current_context
 from stats_pipeline.model import Drop, Event
+from stats_pipeline.registry.order import fields_of_event
 
 #: Distinct agents whose answer is remembered: a busy site sees some thousands a day.
 REMEMBERED_AGENTS = 20_000
 
 
+@fields_of_event(read=["user_agent"])
 def flag_robots(event: Event) -> Event:
-    """Set `is_robot`: whether the agent is on COUNTER's list of robots; no agent is no robot."""
-    event["is_robot"] = is_listed(event.get("user_agent"), "robot.txt")
-    return event
+    """Set `is_robot`: whether the agent is on the list of robots; no agent is no robot.
+
+    Without an agent, a flag that is there stays: an imported event was flagged when it had one.
+    """
+    return _flagged(event, "is_robot", ROBOTS)
 
 
+@fields_of_event(read=["user_agent"])
 def flag_machines(event: Event) -> Event:
-    """Set `is_machine`: whether the agent is on the list of machines (scripts and libraries)."""
-    event["is_machine"] = is_listed(event.get("user_agent"), "machine.txt")
-    return event
+    """Set `is_machine`: whether the agent is on the list of machines (scripts and libraries).
+
+    Without an agent, a flag that is there stays, as with `flag_robots`.
+    """
+    return _flagged(event, "is_machine", MACHINES)
 
 
+@fields_of_event(read=["user_agent"])
 def drop_robots(event: Event) -> Event:
     """Leave out events of robots instead of flagging them."""
-    if is_listed(event.get("user_agent"), "robot.txt"):
+    if is_listed(event.get("user_agent"), ROBOTS):
         raise Drop("robot")
     return event
 
 
+@fields_of_event(read=["user_agent"])
 def drop_machines(event: Event) -> Event:
     """Leave out events of machines instead of flagging them."""
-    if is_listed(event.get("user_agent"), "machine.txt"):
+    if is_listed(event.get("user_agent"), MACHINES):
         raise Drop("machine")
     return event
 
 
 def is_listed(agent: object, list_name: str) -> bool:
     """Tell whether an agent is on one of the lists; anything but text is not."""
-    return isinstance(agent, str) and _matches(agent, list_name)
+    return isinstance(agent, str) and _matches(agent, current_context().agent_lists[list_name])
+
+
+def _flagged(event: Event, field: str, list_name: str) -> Event:
+    agent = event.get("user_agent")
+    if agent is not None or event.get(field) is None:
+        event[field] = is_listed(agent, list_name)
+    return event
 
 
 @lru_cache(maxsize=REMEMBERED_AGENTS)
-def _matches(agent: str, list_name: str) -> bool:
-    return _pattern(list_name).search(agent) is not None
-
-
-@lru_cache
-def _pattern(list_name: str) -> re.Pattern[str]:
-    text = files("counter_robots").joinpath("data", list_name).read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if line.strip()]
-    return re.compile("|".join(f"(?:{line})" for line in lines), re.IGNORECASE)
+def _matches(agent: str, agent_list: AgentList) -> bool:
+    return agent_list.has(agent)

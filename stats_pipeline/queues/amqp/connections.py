@@ -35,7 +35,7 @@ class Link:
     """
 
     def __init__(self, url: str) -> None:
-        self._connection = Connection(
+        connection = Connection(
             url,
             connect_timeout=CONNECT_SECONDS,
             heartbeat=0,
@@ -43,10 +43,11 @@ class Link:
             ssl={"server_hostname": None} if url.startswith("amqps:") else False,
         )
         # One try: the caller knows better when to try again.
-        self._connection.ensure_connection(
+        connection.ensure_connection(
             max_retries=1, interval_start=0, interval_step=0, reraise_as_library_errors=False
         )
-        self.amqp: Any = self._connection.connection
+        # From here on without kombu, which would connect again behind our back.
+        self.amqp: Any = connection.connection
         # Commands of py-amqp wait for ever otherwise.
         self.amqp.transport.sock.settimeout(ANSWER_SECONDS)
         version = str(self.amqp.server_properties.get("version", ""))
@@ -60,7 +61,7 @@ class Link:
 
     def channel(self) -> Any:
         """Open a channel of its own."""
-        return self._connection.channel()
+        return self.amqp.channel()
 
     def is_alive(self) -> bool:
         """Tell whether the broker has not closed it meanwhile."""
@@ -75,11 +76,11 @@ class Link:
     def close(self) -> None:
         """Close it properly."""
         with suppress(AMQPError, OSError):
-            self._connection.release()
+            self.amqp.close()
 
     def drop(self) -> None:
         """Close its socket, without a word to a broker that may not listen."""
-        self._connection.collect()
+        self.amqp.collect()
 
 
 class Connections:

@@ -26,9 +26,15 @@ FULL_UNTIL = 0.8
 READY_SECONDS = 5
 PAUSE_SECONDS = 0.05
 
-#: RabbitMQ 4.0 gave quorum queues a limit of 20 deliveries; -1 takes it away. The versions before
-#: have no limit, and take -1 as "drop the message when it comes back for the first time".
-LIMITED_DELIVERIES_SINCE = (4, 0)
+#: Each killed worker is a delivery, and RabbitMQ 4.0 gave quorum queues a limit of 20. Not -1: that
+#: means "no limit" there, but before "drop the message when it comes back for the first time". And
+#: one number for all versions, since after an upgrade a queue with other arguments is refused.
+MOST_DELIVERIES = 2**31 - 1
+
+#: Versions before write the name of a new queue to disk half a second later, and forget a queue
+#: with its messages if they are killed until then (rabbitmq/ra#443).
+DURABLE_DECLARATIONS_SINCE = (4, 0)
+DECLARATION_SECONDS = 1
 
 
 class AmqpQueue:
@@ -114,25 +120,25 @@ class AmqpQueue:
         self._connections.close()
 
     def _declare(self, link: Link, name: str) -> None:
+        is_new = _look_at(link, name) is None
         channel = link.channel()
         channel.exchange_declare(EXCHANGE, "direct", durable=True, auto_delete=False)
-        channel.queue_declare(
-            name, durable=True, auto_delete=False, arguments=self._arguments(link)
-        )
+        channel.queue_declare(name, durable=True, auto_delete=False, arguments=self._arguments)
         channel.queue_bind(name, EXCHANGE, routing_key=name)
         channel.close()
+        if is_new and link.broker_version < DURABLE_DECLARATIONS_SINCE:
+            time.sleep(DECLARATION_SECONDS)
         link.declared.add(name)
 
-    def _arguments(self, link: Link) -> dict[str, Any]:
+    @property
+    def _arguments(self) -> dict[str, Any]:
         """Return the arguments of every queue; all who talk to one broker must use the same."""
-        arguments: dict[str, Any] = {
+        return {
             "x-queue-type": "quorum",
+            "x-delivery-limit": MOST_DELIVERIES,
             "x-max-length": self._longest_queue,
             "x-overflow": "reject-publish",
         }
-        if link.broker_version >= LIMITED_DELIVERIES_SINCE:
-            arguments["x-delivery-limit"] = -1
-        return arguments
 
     def _is_full(self, link: Link, name: str) -> bool:
         waiting = _look_at(link, name) or 0

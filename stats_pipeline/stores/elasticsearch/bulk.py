@@ -58,7 +58,8 @@ def _encode(operation: Operation) -> bytes:
         return _json({"delete": {"_index": operation.index, "_id": _checked(operation.id)}})
     condition: dict[str, Any] = {}
     if operation.version is not None:
-        condition = {"version": operation.version, "version_type": "external"}
+        rule = "external_gte" if operation.is_same else "external"
+        condition = {"version": operation.version, "version_type": rule}
     # Null is no value, in both stores.
     body = {name: value for name, value in operation.body.items() if value is not None}
     return encode_index(operation.index, operation.id, body, **condition)

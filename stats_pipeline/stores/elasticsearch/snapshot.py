@@ -27,8 +27,8 @@ class ElasticsearchSnapshot:
 
     def scan(self, where: Filter, order_by: Sequence[str]) -> Iterator[Document]:
         """Yield the documents that the filter keeps, ascending by these fields (nulls first)."""
-        for hit in self._moment.hits(to_query(where, self._types), order_by):
-            yield Document(hit["_index"], hit["_id"], hit["_source"])
+        for hit in self._moment.hits(to_query(where, self._types), order_by, version=True):
+            yield Document(hit["_index"], hit["_id"], hit["_source"], hit["_version"])
 
     def groups(
         self,

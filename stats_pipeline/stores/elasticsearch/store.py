@@ -61,7 +61,10 @@ class ElasticsearchStore:
         for start in range(0, len(ids), PAGE_IDS):
             hits = indices.documents(self._client, index, ids[start : start + PAGE_IDS])
             found.extend(
-                None if hit is None else Document(index, hit["_id"], hit["_source"]) for hit in hits
+                None
+                if hit is None
+                else Document(index, hit["_id"], hit["_source"], hit["_version"])
+                for hit in hits
             )
         return found
 

@@ -59,7 +59,7 @@ class SqliteSnapshot:
         """Yield the documents that the filter keeps, ascending by these fields (nulls first)."""
         table = Table("", self._source.types)
         order = ", ".join([*map(self._source.column, order_by), "_id", "_index"])
-        select = self._select([Sql(f"_index, _id{table.fields}")], where)
+        select = self._select([Sql(f"_index, _id, _version{table.fields}")], where)
         return map(table.decode, self._rows(join("", [select, Sql(f" order by {order}")])))
 
     def groups(
@@ -134,7 +134,8 @@ class SqliteSnapshot:
         index, _, document_id = place.partition("/")
         table = self._indices[index]
         sql = Sql(
-            f"select _index, _id{table.fields} from {table.name} where _index = ? and _id = ?",
+            f"select _index, _id, _version{table.fields} from {table.name} "
+            "where _index = ? and _id = ?",
             (index, document_id),
         )
         return table.decode(next(self._rows(sql))).body

@@ -31,7 +31,7 @@ class Source:
 
     Attributes:
         types: field name -> field type, of all fields that one of the aliases has.
-        sql: the select that yields `_index`, `_id` and these fields.
+        sql: the select that yields `_index`, `_id`, `_version` and these fields.
     """
 
     types: Mapping[str, str]
@@ -97,7 +97,7 @@ def union(indices: Mapping[str, Table]) -> Source:
         for table in tables.values()
     ]
     if not selects:
-        selects = [Sql("select null as _index, null as _id where 0")]
+        selects = [Sql("select null as _index, null as _id, null as _version where 0")]
     return Source(types, join(" union all ", selects))
 
 
@@ -106,7 +106,7 @@ def _select(table: Table, types: Mapping[str, str], names: Sequence[str]) -> Sql
         f", {quote(name) if name in table.types else 'null'} as {quote(name)}" for name in types
     )
     marks = ", ".join("?" * len(names))
-    text = f"select _index, _id{columns} from {table.name} where _index in ({marks})"
+    text = f"select _index, _id, _version{columns} from {table.name} where _index in ({marks})"
     return Sql(text, tuple(names))
 
 

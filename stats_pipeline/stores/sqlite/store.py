@@ -133,7 +133,9 @@ def _apply(
 
 
 def _put(connection: sqlite3.Connection, table: Table, put: Put) -> ItemResult:
-    sql = table.put_sql if put.version is None else table.put_newer_sql
+    sql = table.put_same_sql if put.is_same else table.put_newer_sql
+    if put.version is None:
+        sql = table.put_sql
     try:
         row = [put.index, put.id, put.version, *table.encode(put.body)]
         written = connection.execute(sql, row).rowcount == 1
@@ -150,7 +152,7 @@ def _read(
         some = ids[start : start + _IDS_AT_ONCE]
         marks = ", ".join("?" * len(some))
         rows = connection.execute(
-            f"select _index, _id{table.fields} from {table.name} "
+            f"select _index, _id, _version{table.fields} from {table.name} "
             f"where _index = ? and _id in ({marks})",
             (index, *some),
         )

@@ -58,6 +58,11 @@ class Table:
         """Return that statement for a version: it writes only over a lower one or none."""
         return f"{self.put_sql} where _version is null or excluded._version > _version"
 
+    @cached_property
+    def put_same_sql(self) -> str:
+        """Return that statement for a version that may also be the stored one."""
+        return f"{self.put_sql} where _version is null or excluded._version >= _version"
+
     def encode(self, body: Mapping[str, Any]) -> list[Any]:
         """Return the values of a row; raise ValueError with the reason where that can't be."""
         unknown = [name for name in body if name not in self.types and body[name] is not None]
@@ -69,13 +74,13 @@ class Table:
         ]
 
     def decode(self, row: tuple[Any, ...]) -> Document:
-        """Return the document of a row that begins with `_index` and `_id`."""
+        """Return the document of a row that begins with `_index`, `_id` and `_version`."""
         body = {
             name: decode_value(self.types[name], value)
-            for name, value in zip(self.types, row[2:], strict=True)
+            for name, value in zip(self.types, row[3:], strict=True)
             if value is not None
         }
-        return Document(row[0], row[1], body)
+        return Document(row[0], row[1], body, row[2])
 
     def _encode_field(self, name: str, value: Any) -> Any:
         try:

@@ -1,0 +1,57 @@
+"""Metrics: the short form and the objects mean the same; anything else is refused."""
+
+from typing import Any
+
+import pytest
+
+from stats_pipeline import Count, First, Last, Max, Mean, Min, Sum, Unique, Where
+from stats_pipeline.errors import DefinitionError
+from stats_pipeline.metrics import Metric, parse_metric
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric"),
+    [
+        ("sum", Sum("size")),
+        ("unique", Unique("size")),
+        ("min", Min("size")),
+        ("max", Max("size")),
+        ("mean", Mean("size")),
+        ("first", First("size")),
+        ("last", Last("size")),
+    ],
+)
+def test_B20_the_short_form_means_the_object(kind: str, metric: Metric) -> None:
+    """As a tuple, or as a list as JSON has it; objects are taken as they are."""
+    assert parse_metric((kind, "size"), owner="shop") == metric
+    assert parse_metric([kind, "size"], owner="shop") == metric
+    assert parse_metric(metric, owner="shop") is metric
+
+
+def test_a_count_needs_no_field_and_may_have_a_condition() -> None:
+    """The short form has a place for the field all the same."""
+    assert parse_metric(("count", None), owner="shop") == Count()
+    filtered = Count(where=Where("reason", include=["UNKNOWN"]))
+    assert parse_metric(filtered, owner="shop").where == Where("reason", include=["UNKNOWN"])
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (("summ", "size"), "('summ', 'size') is not a metric.*did you mean 'sum'"),
+        (("percentiles", "size"), "is not a metric.*known: count, first, last, max, mean, min"),
+        (("sum",), "('sum',) is not a metric"),
+        (("sum", "size", 1), "is not a metric"),
+        ("sum", "'sum' is not a metric"),
+        (None, "None is not a metric"),
+        ((), "() is not a metric"),
+        (([], "size"), "is not a metric"),
+        (("sum", ""), "needs the name of a field"),
+        (("sum", None), "needs the name of a field"),
+    ],
+)
+def test_W5_what_is_no_metric_is_refused_with_the_nearest(spec: Any, message: str) -> None:
+    """None is allowed at first and crashes later."""
+    pattern = message.replace("(", r"\(").replace(")", r"\)")
+    with pytest.raises(DefinitionError, match=f"shop: .*{pattern}"):
+        parse_metric(spec, owner="shop")

@@ -1,0 +1,91 @@
+"""Declarations and the small values that travel between the stages."""
+
+from dataclasses import FrozenInstanceError, fields
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from stats_pipeline import Aggregation, Drop, EventType, Filter, Query, Where
+from stats_pipeline.errors import DefinitionError
+from stats_pipeline.importing import load
+from stats_pipeline.model import Between
+
+NOON = datetime(2017, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "keys"),
+    [
+        (
+            EventType,
+            "event_type templates processor_class processor_config signal event_builders replaces",
+        ),
+        (
+            Aggregation,
+            "aggregation_name templates aggregator_class aggregator_config replaces",
+        ),
+        (Query, "query_name query_class query_config permission description replaces"),
+    ],
+)
+def test_A004_02_37_50_declarations_have_the_keys_of_the_contract(
+    declaration: type, keys: str
+) -> None:
+    """Keyword-only, and by these names."""
+    assert [field.name for field in fields(declaration)] == keys.split()
+    assert all(field.kw_only for field in fields(declaration))
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        EventType(event_type="sale"),
+        Aggregation(aggregation_name="sale-agg"),
+        Query(query_name="sales", query_class=dict),
+        Where("item", include=["x"]),
+        Filter(),
+    ],
+)
+def test_declarations_and_filters_are_frozen(declaration: Any) -> None:
+    """Whoever gets one can't change it for others."""
+    name = fields(declaration)[0].name
+    with pytest.raises(FrozenInstanceError):
+        setattr(declaration, name, "other")
+
+
+def test_the_default_classes_can_be_imported() -> None:
+    """They are named by path, so that declaring costs nothing."""
+    assert load(EventType(event_type="x").processor_class, owner="x").__name__ == "EventsIndexer"
+    assert (
+        load(Aggregation(aggregation_name="x").aggregator_class, owner="x").__name__
+        == "StatAggregator"
+    )
+
+
+def test_a_filter_grows_by_clauses_and_leaves_the_one_before_as_it_was() -> None:
+    """A modifier can't spoil the filter of another aggregation."""
+    empty = Filter()
+    items = empty.where("item", include=["a", "b"])
+    both = items.where("is_robot", exclude=[True]).between("timestamp", NOON)
+    assert empty.clauses == ()
+    assert items.clauses == (Where("item", include=("a", "b")),)
+    assert both.clauses == (
+        *items.clauses,
+        Where("is_robot", exclude=(True,)),
+        Between("timestamp", NOON),
+    )
+    assert empty.and_(*both.clauses) == both
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"include": []}, {"exclude": []}, {"include": [], "exclude": None}]
+)
+def test_a_condition_that_keeps_everything_is_refused(arguments: dict[str, Any]) -> None:
+    """An empty list is rather a mistake than a wish."""
+    with pytest.raises(DefinitionError, match="Where\\('item'\\) keeps everything"):
+        Where("item", **arguments)
+
+
+def test_a_drop_has_a_reason() -> None:
+    """By which it is counted."""
+    assert (Drop("robot").reason, str(Drop("robot"))) == ("robot", "robot")
