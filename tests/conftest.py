@@ -18,10 +18,27 @@ ENVIRONMENT_FILE = Path(__file__).parents[1] / ".services" / "env"
 SERVER_FIXTURES = {"elasticsearch_url", "amqp_url", "private_elasticsearch", "private_rabbitmq"}
 THREADS_END_WITHIN_SECONDS = 5
 
+#: Folders and files whose tests start programs: exact, and not a matter of seconds.
+STARTING_PROCESSES = {
+    "celery",
+    "demo",
+    "deployment",
+    "docs",
+    "end_to_end",
+    "packaging",
+    "servers",
+    "test_after_fork.py",
+    "test_installed_package.py",
+    "test_runs.py",
+    "test_script.py",
+}
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what uses a server, however indirectly, so that `make check` can leave it out."""
+    """Mark what uses a server or starts programs, so that `make check` can leave it out."""
     for item in items:
+        if STARTING_PROCESSES.intersection(item.path.parts):
+            item.add_marker("processes")
         if SERVER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("servers")
 

@@ -35,11 +35,19 @@ _DEAD_LETTERS = LazyGroup(
     help="Look after events that could not be counted.",
 )
 
+_MIGRATE = LazyGroup(
+    "migrate",
+    path="migrate",
+    lazy={},
+    help="Come from other software: translate its configuration, bring its events over.",
+)
+
 COMMANDS: Mapping[str, str | click.Command] = {
     "dead-letters": _DEAD_LETTERS,
     "events": _EVENTS,
     "init": "stats_pipeline.cli.init:init",
     "list": "stats_pipeline.cli.registrations:list_registrations",
+    "migrate": _MIGRATE,
     "query": "stats_pipeline.cli.query:query",
     "reset": "stats_pipeline.cli.update:reset",
     "serve": "stats_pipeline.cli.serve:serve",

@@ -15,16 +15,13 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Sequence
+from functools import lru_cache
 from math import inf
 
 from stats_pipeline.errors import QueueError
 from stats_pipeline.events.envelope import encode
 from stats_pipeline.model import Event
 from stats_pipeline.queues.protocol import Queue, Spool
-
-# Its hooks for a fork must be registered before ours: the last one registered runs first, and when
-# SQLite's has run, no batch can be ended any more.
-from stats_pipeline.sqlite import connections as _connections  # noqa: F401
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +69,7 @@ class Publisher:
         self._limit = buffer_events
         self.forget()
         _publishers.add(self)
+        _watch_process()
 
     def forget(self) -> None:
         """Begin without a buffer and a thread, as a forked child must."""
@@ -257,9 +255,16 @@ def _after_fork_in_child() -> None:
         publisher.forget()
 
 
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=_after_fork_in_parent,
-    after_in_child=_after_fork_in_child,
-)
-atexit.register(close_all)
+@lru_cache(maxsize=1)
+def _watch_process() -> None:
+    """Be called where this process forks or ends; once, with the first publisher.
+
+    By then its queue and spool have registered their own hooks. The last one registered runs first
+    before a fork, and when SQLite's has run, no batch can be ended any more.
+    """
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )
+    atexit.register(close_all)

@@ -1,0 +1,1 @@
+"""Coming from invenio-stats: its configuration and its events become ours."""
