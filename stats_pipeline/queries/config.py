@@ -14,16 +14,16 @@ from stats_pipeline.queries.row_metrics import RowMetric, check_against_rows, pa
 
 CopySource = str | Callable[[Mapping[str, Any]], Any]
 
-#: What `query_config` may hold.
-CONFIG_KEYS = (
-    "index",
-    "aggregation",
-    "copy_fields",
-    "required_filters",
-    "optional_filters",
-    "aggregated_fields",
-    "metric_fields",
-)
+#: What `query_config` may hold: key -> what its value must be, and how messages call that.
+CONFIG_KEYS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
+    "index": (str, "the alias of an aggregation's rows"),
+    "aggregation": (str, "an aggregation's name"),
+    "copy_fields": (Mapping, "a dict"),
+    "required_filters": (Mapping, "a dict"),
+    "optional_filters": (Mapping, "a dict"),
+    "aggregated_fields": ((list, tuple), "a list"),
+    "metric_fields": (Mapping, "a dict"),
+}
 
 #: Keys that configurations of invenio-stats may still have -> what to do about them.
 RETIRED_KEYS = {
@@ -90,18 +90,33 @@ def read_query_config(
         raise DefinitionError(f"{owner}: give one of 'index' and 'aggregation'")
     if config.aggregated_fields and not takes_aggregated_fields:
         raise DefinitionError(f"{owner}: only a TermsQuery takes 'aggregated_fields'")
+    _check_fields(config, owner)
     _check_names(config, owner)
     return config
 
 
 def _check_keys(raw: Mapping[str, Any], owner: str) -> None:
-    for key in raw:
+    for key, value in raw.items():
         if key in RETIRED_KEYS:
             raise DefinitionError(f"{owner}: {key!r}: {RETIRED_KEYS[key]}")
         if key not in CONFIG_KEYS:
             raise DefinitionError(
                 f"{owner}: unknown key {key!r} in query_config{nearest(key, CONFIG_KEYS)}"
             )
+        shape, expected = CONFIG_KEYS[key]
+        if value is not None and not isinstance(value, shape):
+            raise DefinitionError(f"{owner}: {key} must be {expected}, not {value!r}")
+
+
+def _check_fields(config: QueryConfig, owner: str) -> None:
+    for name, source in config.copy_fields.items():
+        if not isinstance(source, str) and not callable(source):
+            raise DefinitionError(
+                f"{owner}: copy_fields[{name!r}] is a field's name or a callable, not {source!r}"
+            )
+    for field_name in (*config.filters.values(), *config.aggregated_fields):
+        if not isinstance(field_name, str):
+            raise DefinitionError(f"{owner}: {field_name!r} is not the name of a row field")
 
 
 def _check_names(config: QueryConfig, owner: str) -> None:

@@ -56,6 +56,8 @@ class RowsQuery(ABC):
 
     own_parameters: ClassVar[tuple[Parameter, ...]] = (START_DATE, END_DATE)
     takes_aggregated_fields: ClassVar[bool] = False
+    #: Making one reads nothing, so a wrong configuration can be refused when the app is set up.
+    is_made_at_start: ClassVar[bool] = True
 
     def __init__(self, name: str, **query_config: Any) -> None:
         self.name = name

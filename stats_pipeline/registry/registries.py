@@ -174,7 +174,10 @@ class RegisteredQuery:
     def instance(self) -> Any:
         """Return the query object, made of its class and ``query_config``."""
         self._check_signature()
-        return self._query_class(self.name, **self.declaration.query_config)
+        try:
+            return self._query_class(self.name, **self.declaration.query_config)
+        except TypeError as error:
+            raise self._unfit(error) from error
 
     def check_config(self) -> None:
         """Refuse a ``query_config`` that the class does not take.
@@ -192,9 +195,9 @@ class RegisteredQuery:
         return load(self.declaration.query_class, owner=self.title)
 
     def _check_signature(self) -> None:
-        query_class, config = self._query_class, self.declaration.query_config
+        config = self.declaration.query_config
         try:
-            signature = inspect.signature(query_class)
+            signature = inspect.signature(self._query_class)
         except (TypeError, ValueError):  # none to be had, as for some built-in classes
             return
         takes = list(signature.parameters.values())[1:]  # the first is the name
@@ -204,10 +207,13 @@ class RegisteredQuery:
         try:
             signature.bind(self.name, **config)
         except TypeError as error:
-            raise DefinitionError(
-                f"{self.title}: {query_class.__name__} can't be made of query_config "
-                f"{sorted(config)}: {error}"
-            ) from error
+            raise self._unfit(error) from error
+
+    def _unfit(self, error: TypeError) -> DefinitionError:
+        return DefinitionError(
+            f"{self.title}: {self._query_class.__name__} can't be made of query_config "
+            f"{sorted(self.declaration.query_config)}: {error}"
+        )
 
     def permits(self, params: Mapping[str, Any]) -> bool:
         """Tell whether the current caller may run it with these parameters."""

@@ -91,7 +91,7 @@ def test_a_worker_with_beat_does_all_the_work(
     assert [line for line in log.splitlines() if "WARNING/" in line or "ERROR/" in line] == []
 
 
-def test_a_worker_killed_in_the_middle_loses_nothing_and_counts_nothing_twice(
+def test_A004_32_a_worker_killed_in_the_middle_loses_nothing_and_counts_nothing_twice(
     web: Pipeline, settings: dict[str, str], tmp_path: Path
 ) -> None:
     """After SIGKILL and a new start the totals are exact."""

@@ -58,7 +58,7 @@ def recorded(app: Flask, event_type: str = "thing") -> list[int]:
 
 
 @pytest.mark.parametrize("mode", ["buffered", "confirmed"])
-def test_A004_09_11_B3_builders_run_in_order_on_the_result_of_the_one_before(
+def test_A004_09_A004_11_B3_builders_run_in_order_on_the_result_of_the_one_before(
     backend: Backend, make_app: MakeApp, thing: Thing, used: NamedSignal, mode: str
 ) -> None:
     """Two signals with 42: the first builder stores it, the second adds one: 43 twice."""

@@ -23,6 +23,13 @@ from stats_pipeline.queries import DateHistogramQuery, TermsQuery, TotalsQuery
         ({"copy_fields": {"key": "file_key"}}, "two things called 'key'"),
         ({"copy_fields": {"value": "file_key"}}, "two things called 'value'"),
         ({"metric_fields": {"date": ("max", "count")}}, "two things called 'date'"),
+        ({"index": ["stats-x"]}, r"index must be the alias of .* rows, not \['stats-x'\]"),
+        ({"required_filters": ["bucket_id"]}, "required_filters must be a dict"),
+        ({"optional_filters": {"bucket": None}}, "None is not the name of a row field"),
+        ({"copy_fields": "file_key"}, "copy_fields must be a dict, not 'file_key'"),
+        ({"copy_fields": {"name": 5}}, r"copy_fields\['name'\] is a field's name or a callable"),
+        ({"metric_fields": [("sum", "count")]}, "metric_fields must be a dict"),
+        ({"aggregated_fields": "file_id"}, "aggregated_fields must be a list, not 'file_id'"),
     ],
 )
 def test_A004_50_a_configuration_that_can_not_work_is_refused_by_name(

@@ -31,7 +31,7 @@ def open_histogram(**config: Any) -> DateHistogramQuery:
     return DateHistogramQuery("all", index="stats-file-download", **config)
 
 
-def test_A004_52_E004_day_buckets_have_the_very_numbers_and_the_copied_fields(
+def test_A004_52_A004_56_E004_day_buckets_have_the_very_numbers_and_the_copied_fields(
     e004: RowsOfDownloads,
 ) -> None:
     """The original's example, with a number for a keyword, has the full shape that clients know."""

@@ -62,7 +62,7 @@ def test_A004_65_an_active_event_type_imports_its_signal_and_builders_only() -> 
 
 
 def test_A004_65_a_registration_is_read_once() -> None:
-    """What was loaded stays, for each app of its own."""
+    """What was loaded stays, for each app of its own (B32: the same query however often asked)."""
     from stats_pipeline.registry import Registries
     from stats_pipeline.settings import read_settings
 
