@@ -277,7 +277,7 @@ def test_more_values_than_a_page_come_out_complete(make: Make) -> None:
         ({"copy_fields": {"x": "nope"}}, "no field 'nope'"),
         ({"time_zone": "Mars/Phobos"}, "IANA"),
         ({"aggregation_interval": "fortnight"}, "hour, day, week"),
-        ({"intervall": "day"}, "unknown key 'intervall'"),
+        ({"intervals": "day"}, "unknown key 'intervals'"),
     ],
 )
 def test_B13_what_can_not_work_is_refused_when_it_is_defined(

@@ -149,7 +149,7 @@ class IndexContract:
     def test_readers_never_see_an_alias_half_moved(
         self, store: Store, index: str, template: IndexTemplate, write: Write
     ) -> None:
-        """While an alias moves to and fro, each snapshot should see exactly one generation."""
+        """While an alias moves back and forth, each snapshot should see exactly one generation."""
         other = f"{template.alias}-2016-12-g2"
         store.create_index(other, template, aliased=False)
         write(index, {"a": {"size": 1}})
