@@ -45,7 +45,7 @@ check: install ## Lint, types, layers, spelling and the fast tests, in seconds
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/codespell
-	$(VENV)/bin/pytest -q -m "not servers and not processes and not slow" $(TEST_ARGS)
+	$(VENV)/bin/pytest -q -n auto -m "not servers and not processes and not slow" $(TEST_ARGS)
 
 bench: install ## Measure
 	$(VENV)/bin/python -m benchmarks $(BENCH_ARGS)

@@ -47,7 +47,7 @@ def run_by_commands() -> None:
         stats.main(arguments, standalone_mode=False)
 
 
-@pytest.fixture(params=["embedded queue", "RabbitMQ"])
+@pytest.fixture(params=["embedded queue", pytest.param("RabbitMQ", marks=pytest.mark.servers)])
 def broker_url(request: pytest.FixtureRequest) -> str | None:
     """Give the broker's URL, or none."""
     url: str | None = None

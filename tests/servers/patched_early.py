@@ -1,0 +1,5 @@
+"""Gunicorn's configuration where the master is patched too, as gevent advises with --preload."""
+
+from gevent import monkey
+
+monkey.patch_all()
