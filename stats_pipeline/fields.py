@@ -124,3 +124,19 @@ GROUPABLE = frozenset({"keyword", "long", "integer", "short", "byte", "boolean",
 #: Types that sums, means and extremes can be taken of.
 WHOLE_NUMBERS = frozenset({"long", "integer", "short", "byte"})
 NUMBERS = WHOLE_NUMBERS | {"double", "float"}
+
+
+def from_text(field_type: str, value: Any) -> Any:
+    """Return what text from a URL or a command line means in a field of that type.
+
+    Anything but text is returned as it is; raises ValueError where the text means nothing there.
+    """
+    if not isinstance(value, str):
+        return value
+    if field_type in WHOLE_NUMBERS:
+        return int(value)
+    if field_type in NUMBERS:
+        return float(value)
+    if field_type == "boolean":
+        return {"true": True, "false": False}.get(value, value)
+    return value

@@ -19,6 +19,7 @@ from stats_pipeline.events.receivers import Receiver
 from stats_pipeline.model import Event
 from stats_pipeline.pipeline import operation
 from stats_pipeline.pipeline.connections import Connections
+from stats_pipeline.pipeline.intake import Intake
 from stats_pipeline.pipeline.processing import Processing
 from stats_pipeline.queries.parameters import read_end, read_start
 from stats_pipeline.queries.reading import Reader, Rows, reading
@@ -149,6 +150,11 @@ class Pipeline:
         names = self.registries.active_event_types if types is None else types
         definitions = [self.registries.event_type(name) for name in names]
         return self._processing.process(definitions, time_limit_seconds, progress)
+
+    def intake(self, event_type: str) -> Intake:
+        """Return what brings many events of an active type in, as an import from files does."""
+        self.registries.event_type(event_type)
+        return Intake(self, event_type)
 
     # Aggregations
 

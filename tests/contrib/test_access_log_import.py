@@ -12,7 +12,7 @@ from flask import Flask
 
 from stats_pipeline import current_stats
 from stats_pipeline.cli import stats
-from stats_pipeline.contrib.access_log.importing import ROUND_EVENTS
+from stats_pipeline.pipeline.intake import ROUND_EVENTS
 from tests.support import BROWSER, pipeline_of, stored_events
 
 

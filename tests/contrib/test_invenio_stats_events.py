@@ -14,8 +14,8 @@ from flask import Flask
 
 from stats_pipeline import current_stats
 from stats_pipeline.cli import stats
-from stats_pipeline.contrib.invenio_stats.event_import import ROUND_EVENTS
 from stats_pipeline.events.salts import KIND as SALT
+from stats_pipeline.pipeline.intake import ROUND_EVENTS
 from tests.support import BROWSER, ROBOT, pipeline_of, stored_events
 
 #: Time, user and file of what invenio-stats has stored of E004 (the later one of each window),

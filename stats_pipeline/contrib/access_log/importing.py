@@ -9,18 +9,12 @@ from typing import Any
 from stats_pipeline import current_stats
 from stats_pipeline.contrib.access_log.reading import UnreadableLog, open_log, size_bytes
 from stats_pipeline.contrib.access_log.selection import LineCounts, Selection
-from stats_pipeline.errors import ConfigurationError, StoreError, UnknownEventType
+from stats_pipeline.errors import ConfigurationError, UnknownEventType
 
 EVENT_TYPE = "access-log"
 
-#: What becomes of an event.
-OUTCOMES = ("indexed", "duplicates", "dropped", "dead")
-
-#: Events in one message of the queue.
+#: Events that are read and published at a time.
 BATCH_EVENTS = 500
-
-#: So many events are published before they are processed, so that the queue never fills.
-ROUND_EVENTS = 10_000
 
 #: Called with the bytes read and the bytes of all files.
 Progress = Callable[[int, int], None]
@@ -45,16 +39,15 @@ class LogImport:
 
     Attributes:
         counts: what became of the lines.
-        processed: what became of the events that were processed here, as in a report. Workers
-            that run at the same time take their share.
+        processed: what became of the events that were processed here (see `Intake`).
     """
 
     def __init__(self, selection: Selection, *, dry_run: bool = False) -> None:
         self.counts = LineCounts()
-        self.processed = dict.fromkeys(OUTCOMES, 0)
         self._selection = selection
         self._dry_run = dry_run
-        self._published = 0
+        self._intake = current_stats.intake(EVENT_TYPE)
+        self.processed = self._intake.processed
 
     def run(self, names: Sequence[str], progress: Progress) -> None:
         """Import these files, one after the other.
@@ -69,35 +62,15 @@ class LogImport:
             for name in names:
                 with open_log(name) as log:
                     for batch in _batches(self._selection.events(log, self.counts)):
-                        self._take(batch)
+                        if not self._dry_run:
+                            self._intake.take(batch)
                         progress(done_bytes + log.position_bytes(), total_bytes)
                 done_bytes += size_bytes(name)
                 progress(done_bytes, total_bytes)
         except UnreadableLog as error:
-            self._process()
+            self._intake.finish()
             raise UnreadableLog(f"{error}. {self._what_is_done()}") from error
-        self._process()
-
-    def _take(self, batch: list[dict[str, Any]]) -> None:
-        if self._dry_run:
-            return
-        current_stats.publish(EVENT_TYPE, batch)
-        self._published += len(batch)
-        if self._published >= ROUND_EVENTS:
-            self._process()
-
-    def _process(self) -> None:
-        # A drain may end early, on an alarm: what is published here is processed to its end.
-        while self._published:
-            report = current_stats.process_events([EVENT_TYPE]).types[EVENT_TYPE]
-            if report.error:
-                raise StoreError(
-                    "The events can't be stored and wait in the queue; when it is mended, import "
-                    f"again, which counts nothing twice: {report.error}"
-                )
-            for outcome in OUTCOMES:
-                self.processed[outcome] += getattr(report, outcome)
-            self._published = self._published if report.taken else 0
+        self._intake.finish()
 
     def _what_is_done(self) -> str:
         if self._dry_run or not self.counts.accepted:

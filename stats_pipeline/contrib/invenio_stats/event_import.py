@@ -17,16 +17,9 @@ from stats_pipeline.contrib.invenio_stats.event_lines import (
     event_id_of,
     parse_line,
 )
-from stats_pipeline.errors import StoreError
 
-#: What becomes of an event.
-OUTCOMES = ("indexed", "duplicates", "dropped", "dead")
-
-#: Events in one message of the queue.
+#: Events that are read and published at a time.
 BATCH_EVENTS = 500
-
-#: So many events are published before they are processed, so that the queue never fills.
-ROUND_EVENTS = 10_000
 
 #: How many malformed lines are shown: enough to see what is wrong with a file.
 SHOWN_MALFORMED = 5
@@ -66,22 +59,20 @@ class EventImport:
 
     Attributes:
         counts: what became of the lines.
-        processed: what became of the events that were processed here, as in a report. Workers
-            that run at the same time take their share.
+        processed: what became of the events that were processed here (see `Intake`).
     """
 
     def __init__(
         self, event_type: str, *, drop_unknown: bool = False, dry_run: bool = False
     ) -> None:
         self.counts = EventCounts()
-        self.processed = dict.fromkeys(OUTCOMES, 0)
-        self._event_type = event_type
+        self._intake = current_stats.intake(event_type)
+        self.processed = self._intake.processed
         self._known: Collection[str] = current_stats.registries.event_type(
             event_type
         ).template.types
         self._drop_unknown = drop_unknown
         self._dry_run = dry_run
-        self._published = 0
 
     def run(self, names: Sequence[str], progress: Progress) -> None:
         """Import these files, one after the other.
@@ -96,14 +87,15 @@ class EventImport:
             for name in names:
                 with open_log(name) as file, closing(LineIdentities()) as identities:
                     for batch in _batches(self._events(file, identities)):
-                        self._take(batch)
+                        if not self._dry_run:
+                            self._intake.take(batch)
                         progress(done_bytes + file.position_bytes(), total_bytes)
                 done_bytes += size_bytes(name)
                 progress(done_bytes, total_bytes)
         except UnreadableLog:
-            self._process()
+            self._intake.finish()
             raise
-        self._process()
+        self._intake.finish()
 
     def _events(self, file: OpenLog, identities: LineIdentities) -> Iterator[dict[str, Any]]:
         for number, line in file.lines():
@@ -135,27 +127,6 @@ class EventImport:
         self.counts.malformed += 1
         if len(self.counts.first_malformed) < SHOWN_MALFORMED:
             self.counts.first_malformed.append({"file": file, "line": line, "reason": reason})
-
-    def _take(self, batch: list[dict[str, Any]]) -> None:
-        if self._dry_run:
-            return
-        current_stats.publish(self._event_type, batch)
-        self._published += len(batch)
-        if self._published >= ROUND_EVENTS:
-            self._process()
-
-    def _process(self) -> None:
-        # A drain may end early, on an alarm: what is published here is processed to its end.
-        while self._published:
-            report = current_stats.process_events([self._event_type]).types[self._event_type]
-            if report.error:
-                raise StoreError(
-                    "The events can't be stored and wait in the queue; when it is mended, import "
-                    f"again, which counts nothing twice: {report.error}"
-                )
-            for outcome in OUTCOMES:
-                self.processed[outcome] += getattr(report, outcome)
-            self._published = self._published if report.taken else 0
 
 
 def _identity(exported: ExportedEvent, identities: LineIdentities) -> str:

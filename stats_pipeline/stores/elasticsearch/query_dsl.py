@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stats_pipeline.clock import format_time
-from stats_pipeline.fields import FIELD_TYPES, NUMBERS, WHOLE_NUMBERS
+from stats_pipeline.fields import FIELD_TYPES, from_text
 from stats_pipeline.model import Between, Filter, Where
 
 Query = dict[str, Any]
@@ -51,20 +51,7 @@ def _terms(clause: Where, values: Sequence[Any] | None, types: Mapping[str, str]
 def _possible(field_type: str, values: Iterable[Any]) -> Iterable[Any]:
     for value in values:
         try:
-            yield FIELD_TYPES[field_type](_from_text(field_type, value))
+            yield FIELD_TYPES[field_type](from_text(field_type, value))
         except ValueError:
             # No document can have this value, and Elasticsearch would refuse the whole query.
             continue
-
-
-def _from_text(field_type: str, value: Any) -> Any:
-    # Values come from URLs, too, and so as text.
-    if not isinstance(value, str):
-        return value
-    if field_type in WHOLE_NUMBERS:
-        return int(value)
-    if field_type in NUMBERS:
-        return float(value)
-    if field_type == "boolean":
-        return {"true": True, "false": False}.get(value, value)
-    return value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stats_pipeline.clock import format_time
-from stats_pipeline.fields import NUMBERS, WHOLE_NUMBERS
+from stats_pipeline.fields import from_text
 from stats_pipeline.model import Between, Where
 from stats_pipeline.sqlite import quote
 from stats_pipeline.stores.sqlite.table import Table, encode_value
@@ -113,19 +113,6 @@ def _select(table: Table, types: Mapping[str, str], names: Sequence[str]) -> Sql
 def _possible(field_type: str, values: Iterable[Any]) -> Iterable[Any]:
     for value in values:
         try:
-            yield encode_value(field_type, _from_text(field_type, value))
+            yield encode_value(field_type, from_text(field_type, value))
         except ValueError:
             continue  # No document can have it.
-
-
-def _from_text(field_type: str, value: Any) -> Any:
-    # Values come from URLs, too, and so as text.
-    if not isinstance(value, str):
-        return value
-    if field_type in WHOLE_NUMBERS:
-        return int(value)
-    if field_type in NUMBERS:
-        return float(value)
-    if field_type == "boolean":
-        return {"true": True, "false": False}.get(value, value)
-    return value
