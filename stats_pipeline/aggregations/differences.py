@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 from stats_pipeline.aggregations.aggregator import Row
 from stats_pipeline.clock import Clock
@@ -47,32 +46,45 @@ class DifferenceWriter:
         self._has_index = False
 
     def write(
-        self, computed: Iterator[Row], stored: Iterator[Document], dimensions: Sequence[str]
+        self,
+        computed: Callable[[], Iterator[Row]],
+        stored: Callable[[], Iterator[Document]],
+        dimensions: Sequence[str],
     ) -> AggregationReport:
-        """Create, change and, last of all, delete; both streams come by dimensions ascending."""
-        created = updated = unchanged = 0
-        gone: list[Operation] = []
-        for number, (row, document) in enumerate(_side_by_side(computed, stored, dimensions)):
-            if number % BATCH == 0:
-                self._check()
+        """Create, change and, last of all, delete; both streams come by dimensions ascending.
+
+        Where rows are gone, both streams are read once more, so that nothing has to be remembered.
+        """
+        created = updated = unchanged = gone = 0
+        for row, document in self._pairs(computed(), stored(), dimensions):
             if row is None:
-                if document is not None:
-                    gone.append(Delete(document.index, document.id))
+                gone += 1
             elif document is not None and document.body == row.body:
                 unchanged += 1
             else:
-                self._put(row)
+                self._do(Put(self._index, row_id(row), row.body))
                 created, updated = created + (document is None), updated + (document is not None)
         self._send()
-        for position in range(0, len(gone), BATCH):
-            self._pending = gone[position : position + BATCH]
+        if gone:
+            for row, document in self._pairs(computed(), stored(), dimensions):
+                if row is None and document is not None:
+                    self._do(Delete(document.index, document.id))
             self._send()
         return AggregationReport(
-            created=created, updated=updated, unchanged=unchanged, deleted=len(gone), intervals=1
+            created=created, updated=updated, unchanged=unchanged, deleted=gone, intervals=1
         )
 
-    def _put(self, row: Row) -> None:
-        self._pending.append(Put(self._index, row_id(row.body["start"], row.key), row.body))
+    def _pairs(
+        self, computed: Iterator[Row], stored: Iterator[Document], dimensions: Sequence[str]
+    ) -> Iterator[tuple[Row | None, Document | None]]:
+        pairs = _side_by_side(computed, stored, dimensions)
+        for number, pair in enumerate(pairs):
+            if number % BATCH == 0:
+                self._check()
+            yield pair
+
+    def _do(self, operation: Operation) -> None:
+        self._pending.append(operation)
         if len(self._pending) == BATCH:
             self._send()
 
@@ -89,24 +101,35 @@ class DifferenceWriter:
         self._pending = []
 
 
-def row_id(start: str, key: Sequence[Any]) -> str:
+def row_id(row: Row) -> str:
     """Return the id of a row: the same for the same interval and dimensions, at every run."""
-    return hashlib.sha256(json.dumps([start, *key]).encode()).hexdigest()[:32]
+    text = json.dumps([row.body["start"], *row.key])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _side_by_side(
     computed: Iterator[Row], stored: Iterator[Document], dimensions: Sequence[str]
 ) -> Iterator[tuple[Row | None, Document | None]]:
-    """Yield each row beside the document of the same dimensions, None where one side lacks it."""
+    """Yield each row beside its document, None where one side lacks it."""
     row, document = next(computed, None), next(stored, None)
     while row is not None or document is not None:
-        place = None if document is None else tuple(document.body[name] for name in dimensions)
-        if row is None or (place is not None and place < row.key):
+        if document is not None and (row is None or _is_before(document, row, dimensions)):
             yield None, document
             document = next(stored, None)
-        elif place is None or row.key < place:
-            yield row, None
-            row = next(computed, None)
-        else:
+        elif document is not None and row is not None and document.id == row_id(row):
             yield row, document
             row, document = next(computed, None), next(stored, None)
+        else:
+            yield row, None
+            row = next(computed, None)
+
+
+def _is_before(document: Document, row: Row, dimensions: Sequence[str]) -> bool:
+    """Tell whether a document belongs to no row at all, or to one that was not computed.
+
+    What was written by hand may lack a dimension, or stand beside the row under another id.
+    """
+    place = tuple(document.body.get(name) for name in dimensions)
+    if None in place or place < row.key:
+        return True
+    return place == row.key and document.id != row_id(row)

@@ -163,8 +163,8 @@ class Recompute:
         stored_rows = Filter().where("timestamp", [format_time(period.start)])
         with store.snapshot(event_indices) as events, store.snapshot([row_index]) as rows:
             return writer.write(
-                self._aggregator.rows(events, period),
-                rows.scan(stored_rows, dimensions),
+                lambda: self._aggregator.rows(events, period),
+                lambda: rows.scan(stored_rows, dimensions),
                 dimensions,
             )
 

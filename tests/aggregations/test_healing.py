@@ -99,7 +99,7 @@ def test_A004_49_reset_of_a_range_mends_that_range_only(make: Make) -> None:
     update(pipeline)
     _spoil(pipeline)
     report = pipeline.reset(["pages-agg"], start="2017-01-01", end="2017-01-02")
-    assert counts(report.aggregations["pages-agg"].as_dict()) == {"updated": 1, "deleted": 1}
+    assert counts(report.aggregations["pages-agg"].as_dict()) == {"updated": 1, "deleted": 3}
     assert table(pipeline) == {("2017-01-01", "a"): 5}
     report = pipeline.reset(["pages-agg"], start="2017-01-09")
     assert table(pipeline) == {("2017-01-01", "a"): 5, ("2017-01-09", "b"): 1}
@@ -240,6 +240,8 @@ def _spoil(pipeline: Any) -> None:
         [
             Put(first.index, first.id, {**first.body, "count": 4}),
             Put(first.index, "by-hand", orphan),
+            Put(first.index, "0-second", {**first.body, "count": 7}),
+            Put(first.index, "0-without-page", {k: first.body[k] for k in ("timestamp", "count")}),
             Delete(last.index, last.id),
         ]
     )
