@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,19 +46,26 @@ def url_of_server() -> str | None:
     return dict(line.split("=", 1) for line in lines).get(VARIABLE)
 
 
-def measure_elasticsearch(
-    events: Sequence[dict[str, Any]], folder: Path, url: str
-) -> Iterator[Measured]:
-    """Measure the chain with the embedded queue, and remove all that it wrote."""
+@contextmanager
+def own_prefix(url: str) -> Iterator[tuple[Elasticsearch, str]]:
+    """Give a client and a prefix of indices; what has it is removed behind."""
     prefix = f"bench{secrets.token_hex(4)}-"
     with Elasticsearch(url, request_timeout=60) as api:
         try:
-            chain = run_chain(events, folder, STATS_STORE_URL=url, STATS_INDEX_PREFIX=prefix)
-            writing, grouping = _measure_bare(api, chain.documents, prefix)
+            yield api, prefix
         finally:
             api.indices.delete_index_template(name=f"{prefix}*")
             found = api.indices.get(index=f"{prefix}*", expand_wildcards="all")
             api.indices.delete(index=list(found))
+
+
+def measure_elasticsearch(
+    events: Sequence[dict[str, Any]], folder: Path, url: str
+) -> Iterator[Measured]:
+    """Measure the chain with the embedded queue, and remove all that it wrote."""
+    with own_prefix(url) as (api, prefix):
+        chain = run_chain(events, folder, STATS_STORE_URL=url, STATS_INDEX_PREFIX=prefix)
+        writing, grouping = _measure_bare(api, chain.documents, prefix)
     yield Measured(
         "Elasticsearch: queue to store",
         "events",

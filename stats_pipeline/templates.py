@@ -109,8 +109,13 @@ def _folder(source: str, owner: str) -> Traversable:
     if source and Path(source).is_dir():
         return Path(source)
     try:
-        return files(import_module(source))
-    except (ImportError, ValueError, TypeError) as error:
+        package = import_module(source)
+        if getattr(package, "__file__", None) is not None:
+            return files(package)
+        # Without an __init__.py. `files` fails where the path of such a package holds more than
+        # folders, as in an editable installation.
+        return next(path for path in map(Path, package.__path__) if path.is_dir())
+    except (ImportError, ValueError, TypeError, AttributeError, StopIteration) as error:
         raise DefinitionError(
             f"{owner}: templates={source!r} is neither a folder nor a package that can be "
             f"imported ({error})"

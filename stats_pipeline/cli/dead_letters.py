@@ -13,7 +13,7 @@ from stats_pipeline.cli.output import Output, table
 REPLAY_EPILOG = """\b
 Examples:
   stats dead-letters replay --all
-  stats dead-letters replay 1f0c 77ab && stats events process
+  stats dead-letters replay 67f9a60c17624f495e78fd4d1ac2ec9b && stats events process
 """
 
 

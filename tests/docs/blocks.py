@@ -1,9 +1,14 @@
-"""The blocks of code in a Markdown text."""
+"""The blocks of code in a Markdown text, and what a session printed beside what it should."""
 
+import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 _BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+#: Stands in a shown output for what is different each time: a time, an id, a folder.
+VOLATILE = "..."
 
 
 @dataclass(frozen=True)
@@ -29,4 +34,25 @@ def blocks_of(markdown: str) -> list[Block]:
 def commands_of(block: Block) -> list[tuple[str, str]]:
     """Return the commands of a console session, each with what it should print."""
     parts = re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]
-    return [(command, output) for command, _, output in (part.partition("\n") for part in parts)]
+    found = [re.match(r"((?:[^\n]*\\\n)*[^\n]*)\n?(.*)", part, re.DOTALL) for part in parts]
+    return [(match[1], match[2]) for match in found if match]
+
+
+def is_as_shown(printed: str, shown: str) -> bool:
+    """Tell whether an output is the one that is shown; the width of gaps is of no matter."""
+    try:
+        return _is_same_json(json.loads(printed), json.loads(shown))
+    except ValueError:
+        printed, shown = (re.sub(" +", " ", text.strip()) for text in (printed, shown))
+        pattern = ".*?".join(map(re.escape, shown.split(VOLATILE)))
+        return re.fullmatch(pattern, printed, re.DOTALL) is not None
+
+
+def _is_same_json(printed: Any, shown: Any) -> bool:
+    if isinstance(printed, dict) and isinstance(shown, dict):
+        return printed.keys() == shown.keys() and all(
+            _is_same_json(printed[key], shown[key]) for key in shown
+        )
+    if isinstance(printed, list) and isinstance(shown, list):
+        return len(printed) == len(shown) and all(map(_is_same_json, printed, shown))
+    return shown in (VOLATILE, printed)

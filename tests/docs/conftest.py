@@ -1,13 +1,56 @@
 """What the tests of the documentation share."""
 
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from scripts.services.server import free_ports
+from tests.docs.blocks import Block, blocks_of
+from tests.docs.sessions import Session, environment
+
 CHECKOUT = Path(__file__).parents[2]
+
+Follow = Callable[[str, Mapping[str, str]], list[Block]]
+
+
+def page(name: str) -> str:
+    """Return the text of a page of the checkout."""
+    return (CHECKOUT / name).read_text()
 
 
 @pytest.fixture
 def readme() -> str:
     """Give the text of the README."""
-    return (CHECKOUT / "README.md").read_text()
+    return page("README.md")
+
+
+@pytest.fixture
+def follow(tmp_path: Path) -> Iterator[Follow]:
+    """Give a function that does what a page shows, in a folder of its own, and returns it.
+
+    What the page says of addresses is replaced by what the test has.
+    """
+    (port,) = free_ports(1)
+    folder = tmp_path / "reader"
+    folder.mkdir()
+    reader = environment(tmp_path / "venv")
+    # A person types more slowly than events are sent; here each is sent before the next command.
+    reader |= {"FLASK_RUN_PORT": str(port), "FLASK_STATS_PUBLISH": "confirmed"}
+    session = Session(folder, reader)
+
+    def do(name: str, replaced: Mapping[str, str]) -> list[Block]:
+        text = page(name)
+        ports = {
+            "127.0.0.1:5000": f"127.0.0.1:{port}",
+            "stats serve\n": f"stats serve --port {port}\n",
+        }
+        for shown, real in {**ports, **replaced}.items():
+            text = text.replace(shown, real)
+        blocks = blocks_of(text)
+        for block in blocks:
+            session.follow(block)
+        return blocks
+
+    yield do
+    session.close()

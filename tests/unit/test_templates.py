@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -43,6 +44,17 @@ def test_a_template_is_found_in_a_package(tmp_path: Path, monkeypatch: pytest.Mo
         assert load_template(source, ["thing"], owner="an event type") == TEMPLATE
     for name in [name for name in sys.modules if name.startswith("some_app_")]:
         del sys.modules[name]
+
+
+def test_a_template_is_found_in_a_package_without_init_whose_path_holds_more_than_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Editable installations add to such a package's path what is no folder."""
+    write(tmp_path / "some_templates", "thing.json")
+    package = ModuleType("some_templates")
+    package.__path__ = ["__editable__.some.finder.__path_hook__", str(tmp_path / "some_templates")]
+    monkeypatch.setitem(sys.modules, "some_templates", package)
+    assert load_template("some_templates", ["thing"], owner="an event type") == TEMPLATE
 
 
 def test_the_first_name_that_is_there_is_taken(tmp_path: Path) -> None:

@@ -48,17 +48,15 @@ def create(client: Client, name: str, template: IndexTemplate, *, aliased: bool)
     # Said again although the template says it: without its template (deleted, or hidden by one of
     # a higher priority) the index would guess its field types from the first document.
     mappings = body["mappings"] | {"_meta": {OWNER: template.alias}}
-    aliases: Mapping[str, Any] = {template.alias: {}} if aliased else {}
     with client.api() as api:
         try:
-            api.indices.create(
-                index=name, mappings=mappings, settings=body["settings"], aliases=aliases
-            )
+            api.indices.create(index=name, mappings=mappings, settings=body["settings"])
         except BadRequestError as error:
             if INDEX_EXISTS not in error_types(error):
                 raise
-            if aliased:
-                api.indices.put_alias(index=name, name=template.alias)
+        # Only now, when its shards have started: a reader of the alias would be refused before.
+        if aliased:
+            api.indices.put_alias(index=name, name=template.alias)
         return _uuids(api, [name])[name]
 
 
