@@ -138,7 +138,7 @@ class LeaseLost(StatsError):
     """Say that this run no longer holds the lease of what it was computing."""
 
 
-def nearest(name: object, known: Iterable[str], *, limit: int = 12) -> str:
+def nearest(name: object, known: Iterable[str], *, limit: int = 24) -> str:
     """Return the end of an error message: the nearest known name, else the known ones."""
     names = sorted(known)
     close = get_close_matches(str(name), names, n=1, cutoff=0.6)

@@ -82,8 +82,8 @@ def test_a_known_name_is_its_own_nearest(names: list[str]) -> None:
 
 
 def test_where_nothing_is_near_the_known_names_are_listed_up_to_a_limit() -> None:
-    """Twelve of them, with how many more there are."""
-    names = [f"name{number:02}" for number in range(15)]
-    assert nearest("zzz", names) == f"; known: {', '.join(names[:12])} and 3 more"
+    """Twenty-four of them, with how many more there are."""
+    names = [f"name{number:02}" for number in range(27)]
+    assert nearest("zzz", names) == f"; known: {', '.join(names[:24])} and 3 more"
     assert nearest("zzz", names[:2]) == "; known: name00, name01"
     assert nearest("zzz", []) == ""
