@@ -118,6 +118,9 @@ FIELD_TYPES: Mapping[str, Callable[[Any], Any]] = {
     "flattened": _object,
 }
 
+#: Types that can be matched by whole values.
+FILTERABLE = frozenset(FIELD_TYPES) - {"text", "match_only_text", "object", "flattened"}
+
 #: Types whose values can be grouped by; both stores sort them alike.
 GROUPABLE = frozenset({"keyword", "long", "integer", "short", "byte", "boolean", "date"})
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
 from stats_pipeline.agents import KNOWN_PEOPLE, read_allowed, read_list
-from stats_pipeline.clock import parse_time
+from stats_pipeline.clock import EPOCH, parse_time
 from stats_pipeline.errors import ConfigurationError, nearest
 
 PREFIX = "STATS_"
@@ -87,6 +88,14 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise ValueError("expected a dict of name -> registration keys")
     return value
+
+
+def _earliest(value: Any) -> datetime:
+    moment = parse_time(value)
+    # Versions of documents count milliseconds from here, in as many bits as 139 years need.
+    if moment < EPOCH:
+        raise ValueError("expected a time from 1970 on")
+    return moment
 
 
 def _boolean(value: Any) -> bool:
@@ -182,8 +191,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "STATS_EARLIEST",
         "1990-01-01T00:00:00Z",
-        "Events older than this are dead letters. Recorded at first use.",
-        parse_time,
+        "Events older than this are dead letters. 1970 at the earliest. Recorded at first use.",
+        _earliest,
     ),
     Setting(
         "STATS_ROBOTS_LIST",

@@ -32,32 +32,48 @@ class Generations:
             self._finish_switch(record)
         return int(record.body["current"])
 
-    def start_next(self) -> int:
-        """Return the generation that a reset builds: the one under construction, or a new one."""
+    def start_next(self, plan: str) -> int:
+        """Return the generation that a reset builds: the one under construction, or a new one.
+
+        Args:
+            plan: stands for all that decides what is in the rows. What was begun by another plan
+                is given up, since its rows would stay among the others.
+        """
         while True:
             record = self._record()
-            if record.body["next"]:
-                return int(record.body["next"])
-            body = {**record.body, "next": int(record.body["current"]) + 1}
-            if self._store.state.swap([replace(record, body=body)]) == [True]:
-                return int(body["next"])
+            begun = record.body["next"]
+            if begun and record.body["plan"] == plan:
+                return int(begun)
+            number = int(begun or record.body["current"]) + 1
+            body = {**record.body, "next": number, "plan": plan, "retired": begun}
+            # Only where nothing is retired already: there is room for one.
+            is_free = record.body["retired"] is None
+            is_begun = is_free and self._store.state.swap([replace(record, body=body)]) == [True]
+            self.current()
+            if is_begun:
+                return number
 
-    def switch_to(self, generation: int) -> None:
-        """Make the generation the current one and delete the one before."""
+    def switch_to(self, generation: int) -> bool:
+        """Make the generation the current one and delete the one before; tell whether it is."""
         record = self._record()
-        if record.body["next"] == generation:
+        while record.body["next"] == generation:
             # First the record: from here on updates work on the new generation. If this process
             # dies before the alias is moved, readers see the old rows until the next run moves it.
-            body = {"current": generation, "next": None, "retired": record.body["current"]}
-            if self._store.state.swap([replace(record, body=body)]) == [True]:
-                self.current()
+            retired = record.body["current"]
+            body = {"current": generation, "next": None, "plan": None, "retired": retired}
+            self._store.state.swap([replace(record, body=body)])
+            record = self._record()
+        return self.current() == generation
 
     def ensure_index(self, generation: int, moment: datetime) -> str:
         """Return the name of the index for rows of this time; create it if it is missing."""
         name = self.index_name(generation, moment)
-        is_current = int(self._record().body["current"]) == generation
+        is_current = self._is_current(generation)
         self._store.create_index(name, self._definition.template, aliased=is_current)
         self._store.state.create(Record(INDEX_KIND, name, self._group(generation)))
+        if not is_current and self._is_current(generation):
+            # Another run has switched meanwhile, perhaps before it could know of this index.
+            self._store.swap_alias(self._definition.alias, add=[name], remove=[])
         return name
 
     def index_name(self, generation: int, moment: datetime) -> str:
@@ -81,19 +97,22 @@ class Generations:
 
     def _finish_switch(self, record: Record) -> None:
         old = list(self._store.index_uuids(self.index_names(int(record.body["retired"]))))
-        new = self.index_names(int(record.body["current"]))
+        new = list(self._store.index_uuids(self.index_names(int(record.body["current"]))))
         self._store.swap_alias(self._definition.alias, add=new, remove=old)
         self._store.delete_indices(old)
         for found in self._store.state.find(INDEX_KIND, group=self._group(record.body["retired"])):
             self._store.state.delete(found)
         self._store.state.swap([replace(record, body={**record.body, "retired": None})])
 
+    def _is_current(self, generation: int) -> bool:
+        return int(self._record().body["current"]) == generation
+
     def _record(self) -> Record:
         while True:
             (record,) = self._store.state.get(KIND, [self._definition.alias])
             if record is not None:
                 return record
-            body = {"current": 1, "next": None, "retired": None}
+            body = {"current": 1, "next": None, "plan": None, "retired": None}
             self._store.state.create(Record(KIND, self._definition.alias, body=body))
 
     def _group(self, generation: int) -> str:

@@ -6,10 +6,13 @@ reset works on a new one, or, for a range, on the intervals of that range after 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from stats_pipeline.aggregations.dirty import DirtyInterval
 from stats_pipeline.aggregations.generations import Generations
@@ -17,7 +20,7 @@ from stats_pipeline.aggregations.recompute import Recompute
 from stats_pipeline.clock import Clock, format_time, parse_time
 from stats_pipeline.intervals import period_of
 from stats_pipeline.model import Filter
-from stats_pipeline.registry import AggregationDefinition
+from stats_pipeline.registry import FIXED_EVENT_WAY_OUT, AggregationDefinition
 from stats_pipeline.reports import AggregationReport
 from stats_pipeline.stores import fixed
 from stats_pipeline.stores.protocol import Record, Store
@@ -74,8 +77,8 @@ class AggregationUpdate:
     def update(self, asked: Range, progress: Progress | None = None) -> AggregationReport:
         """Recompute the dirty intervals of what readers see."""
         started = self._clock.now()
-        self._refuse_changes()
         generation = self._generations.current()
+        self._refuse_changes(generation)
         intervals = self._recompute.marks(generation).intervals(asked.start, asked.end)
         report = self._run(generation, intervals, started, progress)
         self._store.refresh([self._definition.alias])
@@ -88,21 +91,22 @@ class AggregationUpdate:
         if not asked.is_everything:
             return self._reset_range(asked, progress)
         started = self._clock.now()
-        self._generations.current()
-        generation = self._generations.start_next()
+        self._refuse_changed_events()
+        generation = self._generations.start_next(self._plan())
+        self._refuse_changes(generation)
         intervals = self._recompute.marks(generation).intervals(None, None)
         report = self._run(generation, intervals, started, progress)
         if report.is_complete:
-            fixed.renew(self._store.state, self._definition.alias, self._fixed_values())
-            self._generations.switch_to(generation)
+            if not self._generations.switch_to(generation):
+                return report + AggregationReport(error="A reset that began later takes its place")
             self._store.refresh([self._definition.alias])
             self._record_as_of(started)
         return report
 
     def _reset_range(self, asked: Range, progress: Progress | None) -> AggregationReport:
         started = self._clock.now()
-        self._refuse_changes()
         generation = self._generations.current()
+        self._refuse_changes(generation)
         marks = self._recompute.marks(generation)
         marks.reopen_all(asked.start, asked.end)
         intervals = marks.intervals(asked.start, asked.end)
@@ -166,14 +170,39 @@ class AggregationUpdate:
                     report += result
         return report + AggregationReport(pending=tuple(interval.label for interval in held))
 
-    def _refuse_changes(self) -> None:
+    def _refuse_changes(self, generation: int) -> None:
+        """Refuse a configuration under which these rows would not fit to those that are there."""
+        self._refuse_changed_events()
         fixed.hold(
             self._store.state,
-            self._definition.alias,
+            self._generations.done_name(generation),
             self._fixed_values(),
             title=self._definition.title,
             way_out=f"set it back, or run `stats reset {self._definition.name}`",
         )
+
+    def _refuse_changed_events(self) -> None:
+        """Refuse a configuration by which the events would be looked for where they are not."""
+        event = self._definition.event
+        fixed.check(
+            self._store.state,
+            event.alias,
+            event.fixed_values,
+            title=event.title,
+            way_out=FIXED_EVENT_WAY_OUT,
+        )
+
+    def _plan(self) -> str:
+        """Return what stands for all that decides what is in the rows."""
+        config = self._definition.config
+        parts = [
+            self._fixed_values(),
+            _name_of(self._definition.aggregator_class),
+            [_name_of(modifier) for modifier in self._definition.modifiers],
+            {target: _name_of(source) for target, source in config.copy_fields.items()},
+            {name: repr(metric) for name, metric in config.metrics.items()},
+        ]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _fixed_values(self) -> dict[str, str | list[str]]:
         config = self._definition.config
@@ -204,3 +233,11 @@ def read_as_of(store: Store, alias: str) -> datetime | None:
     """Return the start of an aggregation's last complete update, None where there was none."""
     (record,) = store.state.get(AS_OF, [alias])
     return None if record is None else parse_time(record.body["as_of"])
+
+
+def _name_of(thing: Any) -> str:
+    """Return a name that is the same in every process: a text itself, or where code comes from."""
+    if isinstance(thing, str):
+        return thing
+    named = thing if hasattr(thing, "__qualname__") else type(thing)
+    return f"{named.__module__}:{named.__qualname__}"

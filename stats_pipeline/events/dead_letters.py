@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
+from uuid import uuid4
 
 from stats_pipeline.clock import Clock, format_time
-from stats_pipeline.errors import StoreRefused
+from stats_pipeline.errors import StatsError, StoreRefused
 from stats_pipeline.events.identity import digest
 from stats_pipeline.model import Event, Filter
 from stats_pipeline.stores.protocol import Delete, Document, Put, Store, Verdict
@@ -25,6 +26,9 @@ ALIAS = "stats_pipeline-dead-letters"
 
 #: Replayed and purged in batches of this many.
 BATCH = 500
+
+#: Characters of an error that are kept.
+LONGEST_ERROR = 2_000
 
 _PROPERTIES: dict[str, dict[str, Any]] = {
     "id": {"type": "keyword"},
@@ -65,7 +69,8 @@ class DeadLetter:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the dead letter as JSON values."""
-        return asdict(self)
+        # Not `asdict`, which copies the event as well, level by level.
+        return dict(vars(self))
 
 
 class DeadLetters:
@@ -101,7 +106,8 @@ class DeadLetters:
             event_type=event_type,
             event=event,
             kind=kind,
-            error=error[:2_000],
+            # An exception may quote what no store takes, as a lone surrogate.
+            error=error.encode("utf-8", "backslashreplace").decode()[:LONGEST_ERROR],
             stage=stage,
             time=format_time(self._clock.now()),
         )
@@ -110,17 +116,16 @@ class DeadLetters:
         """Write these dead letters; what was kept before is counted as tried again."""
         if not letters:
             return
-        self.prepare()
         unique = {letter.id: letter for letter in letters}
         earlier = self._store.get(self._index, list(unique))
-        operations = []
-        for letter, before in zip(unique.values(), earlier, strict=True):
-            tries = letter.tries + (int(before.body["tries"]) if before else 0)
-            body = {**letter.as_dict(), "event": json.dumps(letter.event), "tries": tries}
-            operations.append(Put(self._index, letter.id, body))
-        for result in write(self._store, operations, self._clock):
-            if result.verdict is Verdict.NEVER:
-                raise StoreRefused(f"The store refuses a dead letter: {result.reason}")
+        self._write(
+            [
+                letter
+                if before is None
+                else replace(letter, tries=letter.tries + int(before.body["tries"]))
+                for letter, before in zip(unique.values(), earlier, strict=True)
+            ]
+        )
 
     def prepare(self) -> None:
         """Make their index exist."""
@@ -168,9 +173,34 @@ class DeadLetters:
         return len(found)
 
     def _replay(self, letters: Sequence[DeadLetter]) -> int:
-        self._publish(letters[0].event_type, [letter.event for letter in letters])
-        self._delete([letter.id for letter in letters])
+        # First under ids of their own: a fast worker may bury an event again before this returns,
+        # and what it wrote must not be deleted here.
+        copies = [replace(letter, id=uuid4().hex) for letter in letters]
+        self._move(letters, copies)
+        try:
+            self._publish(letters[0].event_type, [letter.event for letter in letters])
+        except StatsError:
+            self._move(copies, letters)
+            raise
+        self._delete([copy.id for copy in copies])
         return len(letters)
+
+    def _move(self, letters: Sequence[DeadLetter], to: Sequence[DeadLetter]) -> None:
+        self._write(to)
+        self._delete([letter.id for letter in letters])
+
+    def _write(self, letters: Sequence[DeadLetter]) -> None:
+        self.prepare()
+        bodies = [{**each.as_dict(), "event": json.dumps(each.event)} for each in letters]
+        operations = [Put(self._index, body["id"], body) for body in bodies]
+        try:
+            results = write(self._store, operations, self._clock)
+        except StoreRefused:
+            self._is_ready = False  # Perhaps its index was deleted: made again at the next try.
+            raise
+        for result in results:
+            if result.verdict is Verdict.NEVER:
+                raise StoreRefused(f"The store refuses a dead letter: {result.reason}")
 
     def _delete(self, ids: Sequence[str]) -> None:
         write(self._store, [Delete(self._index, id_) for id_ in ids], self._clock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,8 +16,17 @@ from stats_pipeline.model import Event
 LONGEST_EVENT_ID = 200
 HIGHEST_REVISION = 255
 
+#: Of an event as JSON. Its dead letter is JSON inside of JSON, and must fit into a request, too.
+LARGEST_EVENT_BYTES = 1_000_000
+
+#: How deeply an event's lists and dicts may be nested: whatever works on it may go down into them.
+DEEPEST_NESTING = 50
+
 #: Events per message: large enough to be cheap, small enough that a redelivery is as well.
 EVENTS_PER_MESSAGE = 500
+
+#: Of one message. Brokers refuse what is too large for them (RabbitMQ 4: 16 MiB), for ever.
+MESSAGE_BYTES = 1_000_000
 
 
 def complete(event: object, *, now: datetime) -> Event:
@@ -36,20 +45,42 @@ def complete(event: object, *, now: datetime) -> Event:
     complete_event = {**event, "received_at": format_time(now)}
     complete_event["timestamp"] = format_time(_timestamp(event, now))
     complete_event["event_id"] = _event_id(event, now)
-    _check_revision(event.get("revision", 0))
+    check_revision(event.get("revision", 0))
     try:
-        json.dumps(complete_event, allow_nan=False)
+        size_bytes = len(json.dumps(complete_event, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidEvent(f"An event holds JSON values only: {error}") from None
+    if size_bytes > LARGEST_EVENT_BYTES:
+        raise InvalidEvent(
+            f"An event has up to {LARGEST_EVENT_BYTES:,} bytes as JSON, not {size_bytes:,}"
+        )
+    if _is_deeper(complete_event, DEEPEST_NESTING):
+        raise InvalidEvent(f"An event's values are nested up to {DEEPEST_NESTING} levels deep")
     return complete_event
 
 
-def encode(events: Sequence[Event]) -> list[bytes]:
+def to_json(event: Event) -> bytes:
+    """Return an event as it stands in a message."""
+    return json.dumps(event).encode()
+
+
+def pack(events: Iterable[bytes]) -> list[bytes]:
+    """Return messages that hold these events, each as `to_json` returned it, in their order."""
+    messages: list[list[bytes]] = []
+    size_bytes = 0
+    for event in events:
+        size_bytes += len(event)
+        is_full = bool(messages) and len(messages[-1]) == EVENTS_PER_MESSAGE
+        if not messages or is_full or size_bytes > MESSAGE_BYTES:
+            messages.append([])
+            size_bytes = len(event)
+        messages[-1].append(event)
+    return [b'{"events": [%b]}' % b", ".join(message) for message in messages]
+
+
+def encode(events: Iterable[Event]) -> list[bytes]:
     """Return messages that hold these events in their order."""
-    return [
-        json.dumps({"events": events[position : position + EVENTS_PER_MESSAGE]}).encode()
-        for position in range(0, len(events), EVENTS_PER_MESSAGE)
-    ]
+    return pack(map(to_json, events))
 
 
 def decode(body: bytes) -> list[Any]:
@@ -61,6 +92,8 @@ def decode(body: bytes) -> list[Any]:
     events = message.get("events") if isinstance(message, dict) else None
     if not isinstance(events, list):
         raise ValueError('expected {"events": [...]}')
+    if _is_deeper(events, 1 + DEEPEST_NESTING):
+        raise ValueError("the message is nested too deeply")
     return events
 
 
@@ -97,9 +130,18 @@ def _event_id(event: Event, now: datetime) -> str:
     return value
 
 
-def _check_revision(value: object) -> None:
+def check_revision(value: object) -> None:
+    """Raise InvalidEvent where this is no revision."""
     if type(value) is not int or not 0 <= value <= HIGHEST_REVISION:
         raise InvalidEvent(
             f"revision is a whole number from 0 to {HIGHEST_REVISION}, not {str(value)[:60]!r}",
             field="revision",
         )
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Tell whether lists and dicts are nested in more than so many levels."""
+    if not isinstance(value, dict | list | tuple):
+        return False
+    children = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(child, levels - 1) for child in children)

@@ -12,13 +12,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from reprlib import Repr
 from typing import Any
 
 from stats_pipeline.clock import MILLISECOND, Clock, parse_time
 from stats_pipeline.errors import ConfigurationError, InvalidEvent, StoreError
 from stats_pipeline.events.chain import ChainContext, run_chain, running_in
 from stats_pipeline.events.clicks import add_click_keys
-from stats_pipeline.events.dead_letters import DeadLetter, DeadLetters
+from stats_pipeline.events.dead_letters import LONGEST_ERROR, DeadLetter, DeadLetters
+from stats_pipeline.events.envelope import check_revision
 from stats_pipeline.events.identity import document_id, document_version
 from stats_pipeline.events.salts import Salts
 from stats_pipeline.events.validation import checked
@@ -141,12 +143,14 @@ class EventsIndexer:
         except (StoreError, ConfigurationError):
             raise
         except Exception as error:  # noqa: BLE001 - a host's code may raise anything
-            why = f"lacks the field {error}" if isinstance(error, KeyError) else repr(error)
+            why = f"lacks the field {error}" if isinstance(error, KeyError) else _shown(error)
             batch.dead.append(self._dead_letters.of(name, raw, "preprocessor", why, stage))
 
     def _time_of(self, raw: Any) -> datetime:
         if not isinstance(raw, dict) or not isinstance(raw.get("event_id"), str):
             raise InvalidEvent("An event is a dict with an event_id and a timestamp")
+        # It is a part of the document's version, of which one store refuses what is below 0.
+        check_revision(raw.get("revision", 0))
         try:
             timestamp = parse_time(raw.get("timestamp"))
         except ValueError as error:
@@ -219,6 +223,13 @@ class EventsIndexer:
             self._definition.name, prepared.raw, "rejected", reason, "store"
         )
         batch.dead.append(letter)
+
+
+def _shown(error: Exception) -> str:
+    # Not `repr`, which may fail for a host's own exception.
+    shown = Repr()
+    shown.maxother = LONGEST_ERROR
+    return shown.repr(error)
 
 
 def _version(prepared: Prepared) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import multiprocessing
 import os
 import threading
 import time
@@ -17,9 +18,10 @@ from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 from math import inf
+from multiprocessing.util import Finalize
 
 from stats_pipeline.errors import QueueError
-from stats_pipeline.events.envelope import encode
+from stats_pipeline.events.envelope import encode, pack, to_json
 from stats_pipeline.model import Event
 from stats_pipeline.queues.protocol import Queue, Spool
 
@@ -37,6 +39,9 @@ EXIT_SECONDS = 5.0
 #: How long a fork waits for a batch that is under way; most of them take milliseconds.
 FORK_WAIT_SECONDS = 2.0
 
+#: The name of a queue, and an event for it, as JSON: the host may change its own dicts meanwhile.
+Waiting = tuple[str, bytes]
+
 _publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
 
 #: What the thread that forks holds meanwhile.
@@ -47,8 +52,8 @@ class _Process:
     """What a publisher has in one process: a buffer, and the thread that empties it."""
 
     def __init__(self) -> None:
-        self.buffer: deque[tuple[str, Event]] = deque()
-        self.in_flight: list[tuple[str, Event]] = []
+        self.buffer: deque[Waiting] = deque()
+        self.in_flight: list[Waiting] = []
         self.changed = threading.Condition()
         self.thread: threading.Thread | None = None
         self.is_closing = False
@@ -88,32 +93,22 @@ class Publisher:
 
         Raises QueueError only where the buffer is full and the spool takes nothing either.
         """
+        waiting = [(queue_name, to_json(event)) for event in events]
         own = self._own()
         with own.changed:
-            if not own.is_closing and len(own.buffer) + len(events) <= self._limit:
-                own.buffer.extend((queue_name, event) for event in events)
+            if not own.is_closing and len(own.buffer) + len(waiting) <= self._limit:
+                own.buffer.extend(waiting)
                 self._start(own)
                 own.changed.notify_all()
                 return
-        self._to_spool(queue_name, events)
+        self._to_spool(own, waiting)
 
     def publish(self, queue_name: str, events: Sequence[Event]) -> None:
         """Send events now; return when the queue, or else the spool, has all of them.
 
         Raises QueueError where neither takes them.
         """
-        bodies = encode(events)
-        try:
-            self._queue.publish(queue_name, bodies)
-        except QueueError as error:
-            if self._spool is None:
-                raise
-            logger.warning("Events for %s go to the spool: %s", queue_name, error)
-            self._spool.publish(queue_name, bodies)
-            own = self._own()
-            with own.changed:
-                self._may_be_spooled = True
-                self._start(own)
+        self._publish(self._own(), queue_name, encode(events))
 
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until the queue has all that this process emitted; tell whether it came to that."""
@@ -134,10 +129,12 @@ class Publisher:
         if self._spool is None:
             return True
         try:
-            return all(self._resend(self._spool, name, deadline) for name in self._spool.names())
+            names = self._spool.names()
         except QueueError as error:
             logger.warning("The spool waits: %s", error)
             return False
+        waiting = [name for name in names if not self._resend(self._spool, name, deadline)]
+        return not waiting
 
     def spooled(self) -> int:
         """Return how many messages wait in the spool."""
@@ -156,8 +153,7 @@ class Publisher:
         if thread is not None:
             thread.join(EXIT_SECONDS)
         # A thread that still waits for the broker ends with the process, and its batch with it.
-        for name, events in _by_queue([*own.in_flight, *own.buffer]).items():
-            self._to_spool(name, events)
+        self._to_spool(own, [*own.in_flight, *own.buffer])
         self.forget()
 
     def hold(self, *, timeout_seconds: float) -> threading.Condition:
@@ -173,48 +169,81 @@ class Publisher:
                 target=self._run, args=(own,), name="stats-publisher", daemon=True
             )
             own.thread.start()
+            if multiprocessing.parent_process() is not None:
+                # Such a child, where it was forked, ends without Python's exit handlers.
+                Finalize(None, close_all, exitpriority=0)
 
     def _run(self, own: _Process) -> None:
         while True:
             with own.changed:
-                own.changed.wait_for(
-                    lambda: own.buffer or own.is_closing,
-                    RESEND_SECONDS if self._may_be_spooled else None,
-                )
+                self._wait_for_work(own)
                 if own.is_closing:
                     return
                 # Not a sleep: closing must not have to wait for it.
                 own.changed.wait_for(lambda: own.is_closing, LINGER_SECONDS)
                 own.in_flight = list(own.buffer)
                 own.buffer.clear()
-            self._send(own.in_flight)
+            self._send(own)
             if self._may_be_spooled:
-                self._may_be_spooled = not self.resend()
+                # Before it is tried: another thread may spool something meanwhile.
+                self._may_be_spooled = False
+                if not self.resend():
+                    self._may_be_spooled = True
             with own.changed:
                 own.in_flight = []
                 own.changed.notify_all()
 
-    def _send(self, batch: Sequence[tuple[str, Event]]) -> None:
-        for name, events in _by_queue(batch).items():
+    def _wait_for_work(self, own: _Process) -> None:
+        if self._may_be_spooled:
+            own.changed.wait_for(lambda: own.buffer or own.is_closing, RESEND_SECONDS)
+        else:
+            own.changed.wait_for(lambda: own.buffer or own.is_closing or self._may_be_spooled)
+
+    def _send(self, own: _Process) -> None:
+        for name, events in _by_queue(own.in_flight).items():
             try:
-                self.publish(name, events)
+                self._publish(own, name, pack(events))
             except Exception:
                 logger.exception("LOST: %d events for %s", len(events), name)
 
-    def _to_spool(self, name: str, events: Sequence[Event]) -> None:
+    def _publish(self, own: _Process, name: str, bodies: Sequence[bytes]) -> None:
+        try:
+            self._queue.publish(name, bodies)
+        except QueueError as error:
+            if self._spool is None:
+                raise
+            logger.warning("Events for %s go to the spool: %s", name, error)
+            self._spool.publish(name, bodies)
+            self._resend_soon(own)
+
+    def _to_spool(self, own: _Process, waiting: Sequence[Waiting]) -> None:
         target = self._queue if self._spool is None else self._spool
-        target.publish(name, encode(events))
+        for name, events in _by_queue(waiting).items():
+            target.publish(name, pack(events))
+        self._resend_soon(own)
+
+    def _resend_soon(self, own: _Process) -> None:
+        with own.changed:
+            if self._spool is not None and not own.is_closing:
+                self._may_be_spooled = True
+                self._start(own)
+                own.changed.notify_all()
 
     def _resend(self, spool: Spool, name: str, deadline: float) -> bool:
-        with spool.consume(name) as consumer:
-            while time.monotonic() < deadline and (message := consumer.take()):
-                self._queue.publish(name, [message.body])
-                consumer.acknowledge([message])
-        return spool.depth(name) == 0
+        # What one queue does not take must not keep the events of others waiting.
+        try:
+            with spool.consume(name) as consumer:
+                while time.monotonic() < deadline and (message := consumer.take()):
+                    self._queue.publish(name, [message.body])
+                    consumer.acknowledge([message])
+            return spool.depth(name) == 0
+        except QueueError as error:
+            logger.warning("The spool of %s waits: %s", name, error)
+            return False
 
 
-def _by_queue(batch: Sequence[tuple[str, Event]]) -> dict[str, list[Event]]:
-    events: dict[str, list[Event]] = {}
+def _by_queue(batch: Sequence[Waiting]) -> dict[str, list[bytes]]:
+    events: dict[str, list[bytes]] = {}
     for name, event in batch:
         events.setdefault(name, []).append(event)
     return events

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from stats_pipeline.clock import Clock, format_time
+from stats_pipeline.clock import Clock
 from stats_pipeline.errors import StatsError
 from stats_pipeline.events.dead_letters import DeadLetters
 from stats_pipeline.events.drain import Indexer, Progress, drain
 from stats_pipeline.queues.protocol import Queue
-from stats_pipeline.registry import EventDefinition
+from stats_pipeline.registry import FIXED_EVENT_WAY_OUT, EventDefinition
 from stats_pipeline.reports import ProcessingReport, TypeReport
 from stats_pipeline.stores import fixed
 from stats_pipeline.stores.protocol import Store
@@ -90,17 +90,10 @@ class Processing:
 
     def _refuse_changes(self, definition: EventDefinition) -> None:
         """Refuse a configuration that would give events other ids, versions or indices."""
-        config = definition.config
         fixed.hold(
             self._store.state,
             definition.alias,
-            {
-                "double_click_window": config.double_click_window,
-                "double_click_rule": config.double_click_rule,
-                "salt_window": config.salt_window,
-                "index_interval": config.index_interval,
-                "STATS_EARLIEST": format_time(self._earliest),
-            },
+            definition.fixed_values,
             title=definition.title,
-            way_out="set it back, or register the events under a new event type",
+            way_out=FIXED_EVENT_WAY_OUT,
         )

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stats_pipeline.errors import DefinitionError, nearest
-from stats_pipeline.fields import GROUPABLE
-from stats_pipeline.queries.parameters import FILTERABLE, RESERVED
+from stats_pipeline.fields import FILTERABLE, GROUPABLE
+from stats_pipeline.queries.parameters import RESERVED
 from stats_pipeline.queries.reading import Rows
 from stats_pipeline.queries.row_metrics import RowMetric, check_against_rows, parse_row_metrics
 

@@ -26,9 +26,6 @@ LATEST = datetime(LAST_YEAR + 1, 1, 2, tzinfo=UTC)
 #: Far above what a page needs, far below what a store refuses in one condition.
 MOST_FILTER_VALUES = 1_000
 
-#: Types that can be matched by whole values.
-FILTERABLE = frozenset(FIELD_TYPES) - {"text", "match_only_text", "object", "flattened"}
-
 #: Intervals that consist of whole rows, by the interval of a row; weeks straddle months.
 COMPOSED: Mapping[IntervalName, tuple[IntervalName, ...]] = {
     "hour": INTERVALS[:-1],

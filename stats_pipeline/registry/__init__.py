@@ -4,7 +4,11 @@ Three independent registries, each filled through an entry-point group on first 
 by the host's configuration. Nothing that a registration names by path is imported before its use.
 """
 
-from stats_pipeline.registry.definitions import AggregationDefinition, EventDefinition
+from stats_pipeline.registry.definitions import (
+    FIXED_EVENT_WAY_OUT,
+    AggregationDefinition,
+    EventDefinition,
+)
 from stats_pipeline.registry.registries import Registries
 
-__all__ = ["AggregationDefinition", "EventDefinition", "Registries"]
+__all__ = ["FIXED_EVENT_WAY_OUT", "AggregationDefinition", "EventDefinition", "Registries"]

@@ -9,8 +9,9 @@ from typing import Any
 
 from blinker import Signal
 
+from stats_pipeline.clock import format_time
 from stats_pipeline.errors import DefinitionError, nearest
-from stats_pipeline.fields import GROUPABLE, NUMBERS, WHOLE_NUMBERS
+from stats_pipeline.fields import FILTERABLE, GROUPABLE, NUMBERS, WHOLE_NUMBERS
 from stats_pipeline.importing import load, load_callables
 from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum, Unique
 from stats_pipeline.model import Aggregation, EventBuilder, EventType, Filter, Preprocessor
@@ -52,6 +53,9 @@ EVENT_FIELDS: Mapping[str, Mapping[str, Any]] = {
 #: Names become parts of index and queue names, which Elasticsearch wants in lower case.
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 
+#: What an operator can do where `EventDefinition.fixed_values` have changed.
+FIXED_EVENT_WAY_OUT = "set it back, or register the events under a new event type"
+
 
 class EventDefinition:
     """Be an event type that is ready for use; what it names is imported when it is asked for."""
@@ -72,6 +76,17 @@ class EventDefinition:
     def config(self) -> ProcessorConfig:
         """Return the checked `processor_config`."""
         return read_processor_config(self.declaration.processor_config, owner=self.title)
+
+    @property
+    def fixed_values(self) -> dict[str, Any]:
+        """Return what can't change once there are events: they would get other ids or indices."""
+        return {
+            "double_click_window": self.config.double_click_window,
+            "double_click_rule": self.config.double_click_rule,
+            "salt_window": self.config.salt_window,
+            "index_interval": self.config.index_interval,
+            "STATS_EARLIEST": format_time(self.settings["STATS_EARLIEST"]),
+        }
 
     @cached_property
     def processor_class(self) -> Any:
@@ -200,7 +215,7 @@ def _check_fields(config: AggregatorConfig, types: Mapping[str, str], owner: str
     for name, metric in config.metrics.items():
         where = f"{owner}: the metric {name!r}"
         if metric.where is not None:
-            _check_field(metric.where.field, types, None, where, "")
+            _check_field(metric.where.field, types, FILTERABLE, where, "can be filtered by")
         if isinstance(metric, Sum | Min | Max | Mean):
             _check_field(metric.field, types, NUMBERS, where, "is a number")
         elif isinstance(metric, Unique):

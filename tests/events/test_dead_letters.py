@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from stats_pipeline.clock import ManualClock
-from stats_pipeline.events.dead_letters import DeadLetter
+from stats_pipeline.errors import InvalidEvent, QueueUnavailable
+from stats_pipeline.events.dead_letters import DeadLetter, DeadLetters
+from stats_pipeline.model import Event
 from stats_pipeline.pipeline import Pipeline
 from tests.events.conftest import Thing, ThingPipeline
 from tests.support import Backend, MakePipeline, stored_events
@@ -140,6 +142,67 @@ def test_what_is_no_event_inside_of_a_message_is_invalid(pipeline: Pipeline) -> 
     assert {letter.kind for letter in pipeline.dead_letters.list()} == {"invalid"}
 
 
+@pytest.mark.parametrize("revision", [-1, 256, 32_767, "1", True])
+def test_a_wrong_revision_costs_no_other_event(pipeline: Pipeline, revision: Any) -> None:
+    """`publish` refuses it, but not all messages come by `publish`."""
+    wrong = {**GOOD, "event_id": "wrong", "revision": revision}
+    body = json.dumps({"events": [wrong, GOOD]}).encode()
+    pipeline.queue.publish(pipeline.registries.event_type("thing").queue_name, [body])
+    report = pipeline.process_events()
+    assert (report.indexed, report.dead, report.error) == (1, 1, "")
+    (letter,) = pipeline.dead_letters.list()
+    assert (letter.kind, letter.stage) == ("invalid", "envelope")
+
+
+class OddError(Exception):
+    """An exception that can't be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OddError(), InvalidEvent("a lone surrogate: \ud800"), ValueError("\ud800" * 3_000)],
+    ids=["no text", "surrogate", "long"],
+)
+def test_whatever_a_preprocessor_raises_costs_no_other_event(
+    thing_pipeline: ThingPipeline, error: Exception
+) -> None:
+    """Also an exception of which no text can be made, or one that no store takes."""
+
+    def fail(event: Event) -> Event:
+        if event["item"] == "bad":
+            raise error
+        return event
+
+    pipeline = thing_pipeline(preprocessors=[fail])
+    pipeline.publish("thing", [{"item": "bad"}, {"item": "good"}])
+    report = pipeline.process_events()
+    assert (report.indexed, report.dead, report.error) == (1, 1, "")
+    (letter,) = pipeline.dead_letters.list()
+    assert letter.event["item"] == "bad"
+    assert 0 < len(letter.error) <= 2_000
+
+
+@pytest.mark.parametrize("levels", [45, 60, 500, 900, 940, 950, 960, 980])
+def test_an_event_that_is_nested_deeply_costs_no_other_event(
+    pipeline: Pipeline, levels: int
+) -> None:
+    """Whoever published it: it is stored or a dead letter, and nothing waits behind it."""
+    name = pipeline.registries.event_type("thing").queue_name
+    # As text, since Python can't make all of them into JSON.
+    deep = json.dumps({**GOOD, "event_id": "deep", "extra": 0})[:-2]
+    deep += '{"a": ' * levels + "0" + "}" * levels + "}"
+    bodies = [f'{{"events": [{event}]}}'.encode() for event in (deep, json.dumps(GOOD))]
+    pipeline.queue.publish(name, bodies)
+    report = pipeline.process_events()
+    assert (report.taken, report.error) == (2, "")
+    assert report.indexed + report.dead == 2
+    assert {event["event_id"] for event in stored_events(pipeline, "thing")} >= {"good"}
+    assert [letter.as_dict() for letter in pipeline.dead_letters.list()] or levels < 50
+
+
 def test_one_event_makes_one_dead_letter_however_often_it_comes(pipeline: Pipeline) -> None:
     """It counts the tries, so that somebody sees that it keeps coming."""
     wrong = {**GOOD, "value": "many"}
@@ -220,6 +283,55 @@ def test_what_is_replayed_but_not_mended_is_a_dead_letter_again(mend: Mend) -> N
     assert broken.dead_letters.replay() == 2
     assert broken.process_events().dead == 2
     assert len(broken.dead_letters.list()) == 2
+
+
+def test_what_a_worker_buries_again_while_it_is_replayed_stays(mend: Mend) -> None:
+    """A worker that is faster than the replay must not lose the event that it was given."""
+    broken, _ = mend()
+
+    def publish(event_type: str, events: Sequence[Event]) -> None:
+        broken.publish(event_type, events)
+        assert broken.process_events().dead == 2
+
+    letters = DeadLetters(
+        broken.store,
+        prefix=broken.settings["STATS_INDEX_PREFIX"],
+        publish=publish,
+        clock=broken.clock,
+    )
+    assert letters.replay() == 2
+    assert len(broken.dead_letters.list()) == 2
+
+
+def test_what_can_not_be_put_back_stays_as_it_was(mend: Mend) -> None:
+    """A queue that takes nothing, or an event type that is not active any more, loses nothing."""
+    broken, _ = mend()
+    before = broken.dead_letters.list()
+
+    def refuse(_event_type: str, _events: Sequence[Event]) -> None:
+        raise QueueUnavailable("no queue")
+
+    letters = DeadLetters(
+        broken.store,
+        prefix=broken.settings["STATS_INDEX_PREFIX"],
+        publish=refuse,
+        clock=broken.clock,
+    )
+    with pytest.raises(QueueUnavailable):
+        letters.replay()
+    assert broken.dead_letters.list() == before
+
+
+def test_dead_letters_are_kept_after_their_index_was_deleted(pipeline: Pipeline) -> None:
+    """One drain says that the store refuses, the next one makes the index again."""
+    bury(pipeline, {**GOOD, "value": "many"})
+    pipeline.store.delete_indices(
+        [f"{pipeline.settings['STATS_INDEX_PREFIX']}stats_pipeline-dead-letters-1"]
+    )
+    pipeline.publish("thing", [{**GOOD, "value": "many"}])
+    assert "dead-letters" in pipeline.process_events().types["thing"].error
+    assert pipeline.process_events().dead == 1
+    assert len(pipeline.dead_letters.list()) == 1
 
 
 def test_what_was_never_an_event_stays_until_it_is_purged(pipeline: Pipeline) -> None:

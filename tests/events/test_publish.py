@@ -1,5 +1,6 @@
 """What `publish` takes, what it refuses, and what every event has when it is in the queue."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from tests.support import Backend, MakePipeline, stored_events
 
 NOW = datetime(2017, 1, 1, 12, 30, 45, 678_901, tzinfo=UTC)
 TIME = "2016-12-18T10:00:00Z"
+DEEP = json.loads('{"a": ' * 50 + "[]" + "}" * 50)
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda values: st.lists(values) | st.dictionaries(st.text(), values),
@@ -51,6 +53,8 @@ def test_A004_17_only_active_event_types_can_be_published(pipeline: Pipeline) ->
         ({"size": float("nan")}, "holds JSON values only"),
         ({"size": {1, 2}}, "holds JSON values only"),
         ({"size": object()}, "holds JSON values only"),
+        ({"text": "x" * 1_000_000}, "has up to 1,000,000 bytes as JSON, not 1,000,1"),
+        ({"extra": DEEP}, "are nested up to 50 levels deep"),
         ({"timestamp": "yesterday"}, "timestamp: 'yesterday' is not an ISO 8601 time"),
         ({"timestamp": 1482055200}, "timestamp: '1482055200' is neither ISO 8601 text nor a"),
         ({"timestamp": "0001-01-01T00:00:00+10:00"}, "timestamp: .*outside the years"),

@@ -137,6 +137,28 @@ class IndexContract:
         store.swap_alias(template.alias, add=[new], remove=[])
         assert _count(store, template.alias) == 2
 
+    def test_removing_an_alias_that_no_index_has_is_harmless(
+        self, store: Store, template: IndexTemplate
+    ) -> None:
+        """The repeat of a swap may find all of it done, with nothing that was added."""
+        name = f"{template.alias}-2016-12"
+        store.create_index(name, template, aliased=False)
+        store.swap_alias(template.alias, add=[], remove=[name, f"{name}-no"])
+        assert list(store.index_uuids([name])) == [name]
+
+    def test_an_index_that_is_made_again_with_its_alias_gets_it(
+        self, store: Store, template: IndexTemplate, write: Write
+    ) -> None:
+        """Whoever asks for an index that readers see should have one, also where it was hidden."""
+        name = f"{template.alias}-2016-12"
+        store.create_index(name, template, aliased=False)
+        write(name, {"a": {"size": 1}})
+        assert _count(store, template.alias) == 0
+        store.create_index(name, template, aliased=False)
+        assert _count(store, template.alias) == 0
+        store.create_index(name, template, aliased=True)
+        assert _count(store, template.alias) == 1
+
     def test_an_alias_of_a_missing_index_is_refused_and_nothing_moves(
         self, store: Store, index: str, template: IndexTemplate, write: Write
     ) -> None:

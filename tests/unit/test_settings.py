@@ -79,6 +79,7 @@ def test_an_unknown_setting_is_refused_with_the_nearest(key: str, expected: str)
         ("STATS_LEASE_SECONDS", "60s", "a number above 0"),
         ("STATS_SPOOL", "", "expected text"),
         ("STATS_EARLIEST", "long ago", "not an ISO 8601 time"),
+        ("STATS_EARLIEST", "1969-12-31T23:59:59Z", "expected a time from 1970 on"),
         ("STATS_URL_PREFIX", "stats", "a path such as '/stats', or None"),
     ],
 )

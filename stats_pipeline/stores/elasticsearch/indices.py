@@ -69,12 +69,11 @@ def uuids(client: Client, names: Sequence[str]) -> dict[str, str]:
 def swap_alias(client: Client, alias: str, add: Sequence[str], remove: Sequence[str]) -> None:
     """Move an alias from some indices to others in one step; may be repeated."""
     with client.api() as api:
-        # Removed ones may be deleted already, if this is the repeat of a swap that was done.
-        there = _uuids(api, remove)
         actions: list[dict[str, Any]]
         actions = [{"add": {"index": name, "alias": alias}} for name in add]
         actions += [
-            {"remove": {"index": name, "alias": alias, "must_exist": False}} for name in there
+            {"remove": {"index": name, "alias": alias, "must_exist": False}}
+            for name in _having_alias(api, remove, alias)
         ]
         if actions:
             api.indices.update_aliases(actions=actions)
@@ -127,3 +126,13 @@ def _uuids(api: Elasticsearch, names: Sequence[str]) -> dict[str, str]:
         for index, entry in answer.items():
             found[index] = entry["settings"]["index.uuid"]
     return found
+
+
+def _having_alias(api: Elasticsearch, names: Sequence[str], alias: str) -> list[str]:
+    # Not all of them, if this is the repeat of a swap that was done: Elasticsearch refuses to
+    # remove an alias that no index has.
+    having: list[str] = []
+    for chunk in chunks_of_names(names):
+        found = api.indices.get_alias(index=chunk, ignore_unavailable=True)
+        having += [index for index, entry in found.items() if alias in entry["aliases"]]
+    return having

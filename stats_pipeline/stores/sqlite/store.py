@@ -61,6 +61,8 @@ class SqliteStore:
                 "insert or ignore into _indices (name, alias, uuid, aliased) values (?, ?, ?, ?)",
                 (name, template.alias, uuid.uuid4().hex, aliased),
             )
+            if aliased:
+                connection.execute("update _indices set aliased = true where name = ?", (name,))
         return self.index_uuids([name])[name]
 
     def index_uuids(self, names: Sequence[str]) -> dict[str, str]:

@@ -1,0 +1,130 @@
+"""The publisher: what the queue does not take now is sent later, and hurts nothing else."""
+
+import json
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from scripts.services.server import wait_until
+from stats_pipeline.errors import QueueUnavailable
+from stats_pipeline.events import publisher as module
+from stats_pipeline.events.envelope import (
+    LARGEST_EVENT_BYTES,
+    MESSAGE_BYTES,
+    decode,
+    encode,
+)
+from stats_pipeline.events.publisher import Publisher
+from stats_pipeline.queues.sqlite import SqliteQueue
+
+PATIENCE_SECONDS = 10
+EVENT = {"event_id": "e", "timestamp": "2016-12-18T10:00:00.000Z"}
+
+
+class MoodyQueue(SqliteQueue):
+    """A queue that takes nothing under some names, as one that is full or out of reach."""
+
+    takes_nothing: frozenset[str] = frozenset()
+
+    def publish(self, name: str, bodies: Sequence[bytes]) -> None:
+        """Take messages, or not."""
+        if name in self.takes_nothing:
+            raise QueueUnavailable(f"{name} takes nothing")
+        super().publish(name, bodies)
+
+    def has(self, name: str, number: int) -> None:
+        """Wait until so many messages are there."""
+        wait_until(lambda: self.depth(name) == number, timeout_seconds=PATIENCE_SECONDS)
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> MoodyQueue:
+    """Give the queue that events belong to."""
+    return MoodyQueue(tmp_path / "queue.db")
+
+
+@pytest.fixture
+def publisher(
+    queue: MoodyQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Publisher]:
+    """Give a publisher with a spool and a buffer of two events."""
+    monkeypatch.setattr(module, "RESEND_SECONDS", 0.1)
+    publisher = Publisher(queue, SqliteQueue(tmp_path / "spool.db"), buffer_events=2)
+    yield publisher
+    queue.takes_nothing = frozenset()
+    publisher.close()
+
+
+def test_what_does_not_fit_into_the_buffer_is_sent_as_well(
+    publisher: Publisher, queue: MoodyQueue
+) -> None:
+    """It goes to the spool, and from there to the queue by the process that spooled it."""
+    publisher.emit("x", [EVENT])
+    queue.has("x", 1)
+    publisher.emit("x", [EVENT] * 5)
+    queue.has("x", 2)
+
+
+def test_what_is_spooled_is_sent_again_after_every_outage(
+    publisher: Publisher, queue: MoodyQueue
+) -> None:
+    """Not only after the first one, and though nothing passes through the buffer."""
+    for outage in range(3):
+        queue.takes_nothing = frozenset({"x"})
+        publisher.publish("x", [EVENT])
+        assert queue.depth("x") == outage
+        queue.takes_nothing = frozenset()
+        queue.has("x", outage + 1)
+        wait_until(lambda: not publisher.spooled(), timeout_seconds=PATIENCE_SECONDS)
+
+
+def test_a_queue_that_takes_nothing_does_not_keep_the_spool_of_others(
+    publisher: Publisher, queue: MoodyQueue
+) -> None:
+    """The spool of one event type waits, that of the next is sent."""
+    queue.takes_nothing = frozenset({"a", "b"})
+    publisher.publish("a", [EVENT])
+    publisher.publish("b", [EVENT])
+    queue.takes_nothing = frozenset({"a"})
+    queue.has("b", 1)
+    assert not publisher.flush(PATIENCE_SECONDS)
+    assert publisher.spooled() == 1
+
+
+def test_a_child_of_multiprocessing_sends_the_rest_when_it_ends(
+    publisher: Publisher, queue: MoodyQueue
+) -> None:
+    """It ends without Python's exit handlers, just after it has emitted something."""
+    child = multiprocessing.get_context("fork").Process(target=publisher.emit, args=("x", [EVENT]))
+    child.start()
+    child.join(PATIENCE_SECONDS)
+    assert child.exitcode == 0
+    assert queue.depth("x") == 1
+
+
+def test_an_event_is_sent_as_it_was_when_it_was_emitted(
+    publisher: Publisher, queue: MoodyQueue
+) -> None:
+    """What the host does with its own dict afterwards changes no event, and loses none."""
+    shared = {"before": 1}
+    publisher.emit("x", [{**EVENT, "extra": shared}])
+    shared["after"] = object()  # type: ignore[assignment]
+    publisher.emit("x", [EVENT])
+    assert publisher.flush(PATIENCE_SECONDS)
+    with queue.consume("x") as consumer:
+        events = []
+        while message := consumer.take():
+            events += decode(message.body)
+    assert events == [{**EVENT, "extra": {"before": 1}}, EVENT]
+
+
+def test_a_message_stays_below_what_brokers_take() -> None:
+    """Large events travel in smaller batches; none is lost or moved."""
+    events = [{"event_id": str(n), "text": "x" * 30_000} for n in range(200)]
+    messages = encode(events)
+    assert max(map(len, messages)) < MESSAGE_BYTES + 10_000
+    assert [event for message in messages for event in decode(message)] == events
+    large = {"text": "x" * LARGEST_EVENT_BYTES}
+    assert [json.loads(body) for body in encode([large, large])] == [{"events": [large]}] * 2
