@@ -115,6 +115,12 @@ def is_shorter(interval: IntervalName, other: IntervalName) -> bool:
     return INTERVALS.index(interval) < INTERVALS.index(other)
 
 
+def has_whole_hours(zone: tzinfo) -> bool:
+    """Tell whether the zone's hours are those of UTC, in winter and in summer of these years."""
+    moments = (datetime(2026, month, 1, tzinfo=zone) for month in (1, 7))
+    return all((moment.utcoffset() or HOUR) % HOUR == timedelta() for moment in moments)
+
+
 def load_zone(name: str, *, owner: str) -> tzinfo:
     """Return the time zone of that IANA name; raise DefinitionError where there is none."""
     if name == "UTC":

@@ -25,6 +25,7 @@ STARTING_PROCESSES = {
     "deployment",
     "docs",
     "end_to_end",
+    "outsider",
     "packaging",
     "servers",
     "test_after_fork.py",

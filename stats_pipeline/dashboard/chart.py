@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
+
+from stats_pipeline.clock import parse_time
 
 WIDTH, HEIGHT = 960, 320
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 16, 34
@@ -54,8 +57,8 @@ class Chart:
     floor: int = HEIGHT - BOTTOM
 
 
-def draw(buckets: Sequence[Mapping[str, Any]], interval: str) -> Chart:
-    """Return the bar chart of a histogram's buckets; null counts as 0."""
+def draw(buckets: Sequence[Mapping[str, Any]], interval: str, zone: tzinfo) -> Chart:
+    """Return the bar chart of a histogram's buckets, labelled in their zone; null counts as 0."""
     values = [max(0.0, bucket["value"] or 0.0) for bucket in buckets]
     step = round_step(max(values, default=0.0))
     highest = max(1, math.ceil(max(values, default=0.0) / step)) * step
@@ -64,7 +67,7 @@ def draw(buckets: Sequence[Mapping[str, Any]], interval: str) -> Chart:
     bars = []
     for number, (bucket, value) in enumerate(zip(buckets, values, strict=True)):
         height = value / highest * (HEIGHT - TOP - BOTTOM)
-        date = date_label(bucket["date"], interval)
+        date = date_label(bucket["date"], interval, zone)
         has_label = number % every == 0 and number * slot <= WIDTH - LEFT - RIGHT - LABEL_WIDTH
         bars.append(
             Bar(
@@ -89,8 +92,9 @@ def round_step(highest: float) -> float:
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
 
 
-def date_label(date: str, interval: str) -> str:
-    """Return as much of a bucket's date as its interval needs."""
+def date_label(date: str, interval: str, zone: tzinfo) -> str:
+    """Return as much of a bucket's date, in the zone where it begins, as its interval needs."""
+    date = parse_time(date).astimezone(zone).isoformat()
     if interval == "hour":
         return f"{date[:10]} {date[11:16]}"
     if interval == "year":

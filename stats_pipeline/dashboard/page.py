@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Response, make_response, render_template, request, url_for
 
 from stats_pipeline.dashboard.chart import date_label, draw
-from stats_pipeline.errors import InvalidParameter, PermissionDenied
+from stats_pipeline.errors import DefinitionError, InvalidParameter, PermissionDenied, QueryError
 from stats_pipeline.ext import current_stats
 from stats_pipeline.queries import DateHistogramQuery, TermsQuery
 from stats_pipeline.queries.listing import describe, permitted_queries
@@ -67,6 +68,8 @@ def _answered(chosen: RegisteredQuery, queries: Sequence[RegisteredQuery]) -> di
         raise PermissionDenied(chosen.name)
     answer = _histogram(chosen, params)
     buckets, interval = answer["buckets"], answer["interval"]
+    config = chosen.instance.config
+    zone = current_stats.rows(config.index, config.aggregation).zone
     if len(buckets) > MOST_BARS:
         raise InvalidParameter(
             f"{len(buckets)} bars are too many for a chart; choose a longer interval or fewer days",
@@ -75,8 +78,8 @@ def _answered(chosen: RegisteredQuery, queries: Sequence[RegisteredQuery]) -> di
     return {
         "answer": answer,
         "params": params,
-        "chart": draw(buckets, interval) if buckets else None,
-        "rows": [(date_label(b["date"], interval), b["value"] or 0.0) for b in buckets],
+        "chart": draw(buckets, interval, zone) if buckets else None,
+        "rows": [(date_label(b["date"], interval, zone), b["value"] or 0.0) for b in buckets],
         "total": sum(bucket["value"] or 0.0 for bucket in buckets),
         "rankings": list(_rankings(queries, params)),
         "links": _links(chosen.name, {**params, "interval": interval}),
@@ -116,8 +119,8 @@ def _rankings(queries: Sequence[RegisteredQuery], params: Mapping[str, Any]) -> 
             continue
         try:
             answer = current_stats.query(query.name, **known)
-        except InvalidParameter:  # a filter of the same name that takes other values
-            continue
+        except (InvalidParameter, DefinitionError):
+            continue  # A filter of that name takes other values there, or the query can't work.
         yield _ranking(query, answer)
 
 
@@ -139,7 +142,16 @@ def _chosen(histograms: Sequence[RegisteredQuery]) -> RegisteredQuery | None:
         if query.name == given.get("query"):
             return query
     answerable = [query for query in histograms if not _missing(query, given)]
-    return next(iter([*answerable, *histograms]), None)
+    with_numbers = (query for query in answerable if _has_numbers(query))
+    return next(chain(with_numbers, answerable, histograms), None)
+
+
+def _has_numbers(query: RegisteredQuery) -> bool:
+    """Tell whether anything was counted: what is shipped may not be used in this application."""
+    try:
+        return bool(current_stats.query(query.name)["buckets"])
+    except (QueryError, DefinitionError):
+        return False
 
 
 def _given() -> dict[str, str]:

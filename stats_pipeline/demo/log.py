@@ -28,8 +28,8 @@ def run_log(app: Flask, output: Output, file: Path) -> Example:
         StoreError: its events could not be stored.
     """
     pipeline: Pipeline = app.extensions["stats_pipeline"]
-    log = LogImport(Selection())
     with app.app_context():
+        log = LogImport(Selection())
         with output.progress("Importing") as progress:
             log.run([str(file)], progress)
         with output.progress("Aggregating") as progress:

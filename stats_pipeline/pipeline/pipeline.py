@@ -185,7 +185,7 @@ class Pipeline:
     def query(self, name: str, /, **params: Any) -> Any:
         """Run a named query; return what the REST API answers. Asks no permission."""
         instance = self.registries.query(name).instance
-        with reading(Reader(self.store, self._rows)):
+        with reading(Reader(self.store, self.rows)):
             return instance.run(**params)
 
     # Operation
@@ -249,7 +249,7 @@ class Pipeline:
                 reports[definition.name] = AggregationReport(error=str(error))
         return UpdateReport(aggregations=reports, started_at=format_time(started))
 
-    def _rows(self, index: str | None, aggregation: str | None) -> Rows:
+    def rows(self, index: str | None, aggregation: str | None) -> Rows:
         """Return what is known of an alias's rows; of one that nobody declares, only its name."""
         if aggregation is None:
             aggregation = self.registries.aggregation_with_alias(str(index))

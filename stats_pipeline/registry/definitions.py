@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from functools import cached_property
 from typing import Any
 
@@ -13,6 +14,7 @@ from stats_pipeline.clock import format_time
 from stats_pipeline.errors import DefinitionError, nearest
 from stats_pipeline.fields import FILTERABLE, GROUPABLE, NUMBERS, WHOLE_NUMBERS
 from stats_pipeline.importing import load, load_callables
+from stats_pipeline.intervals import IntervalName, has_whole_hours
 from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum, Unique
 from stats_pipeline.model import Aggregation, EventBuilder, EventType, Filter, Preprocessor
 from stats_pipeline.registry.config import (
@@ -52,6 +54,16 @@ EVENT_FIELDS: Mapping[str, Mapping[str, Any]] = {
 
 #: Names become parts of index and queue names, which Elasticsearch wants in lower case.
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+
+#: Salt window -> the intervals that lie within one of it.
+WITHIN: Mapping[str, tuple[IntervalName, ...]] = {
+    "hour": ("hour",),
+    "day": ("hour", "day"),
+    "week": ("hour", "day", "week"),
+    "month": ("hour", "day", "month"),
+    "quarter": ("hour", "day", "month", "quarter"),
+    "year": ("hour", "day", "month", "quarter", "year"),
+}
 
 #: What an operator can do where `EventDefinition.fixed_values` have changed.
 FIXED_EVENT_WAY_OUT = "set it back, or register the events under a new event type"
@@ -145,7 +157,9 @@ class AggregationDefinition:
     def config(self) -> AggregatorConfig:
         """Return the checked `aggregator_config`."""
         config = read_aggregator_config(self.declaration.aggregator_config, owner=self.title)
-        _check_fields(config, self._event_type(config.event).template.types, self.title)
+        event = self._event_type(config.event)
+        _check_fields(config, event.template.types, self.title)
+        _check_salts(config, event, self.title)
         return config
 
     @cached_property
@@ -222,6 +236,35 @@ def _check_fields(config: AggregatorConfig, types: Mapping[str, str], owner: str
             _check_field(metric.field, types, GROUPABLE, where, "can be told apart exactly")
         elif isinstance(metric, First | Last):
             _check_field(metric.field, types, None, where, "")
+
+
+def _check_salts(config: AggregatorConfig, event: EventDefinition, owner: str) -> None:
+    """Refuse exact visitors of an interval in which one visitor has several ids.
+
+    Beyond a salt window nobody can tell that two ids are one person; a sum would count it twice.
+    """
+    counts_visitors = any(
+        isinstance(metric, Unique) and metric.field == "visitor_id"
+        for metric in config.metrics.values()
+    )
+    window = event.config.salt_window
+    if not counts_visitors or window == "forever" or not _is_anonymized(event.config):
+        return
+    is_aligned = config.time_zone is UTC or (
+        config.aggregation_interval == "hour" and has_whole_hours(config.time_zone)
+    )
+    if config.aggregation_interval not in WITHIN[window] or not is_aligned:
+        raise DefinitionError(
+            f"{owner}: visitors can't be told apart over one {config.aggregation_interval} of "
+            f"{config.time_zone}, since their ids change with salt_window={window!r} (UTC) of "
+            f"{event.title}; allowed in UTC: {', '.join(WITHIN[window])}. Give the event type a "
+            "longer salt_window, or count 'unique_session_id'"
+        )
+
+
+def _is_anonymized(config: ProcessorConfig) -> bool:
+    names = (getattr(entry, "__name__", entry) for entry in config.preprocessors)
+    return any(str(name).endswith("anonymize_user") for name in names)
 
 
 def _check_field(

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from stats_pipeline.clock import parse_time
 from stats_pipeline.errors import InvalidParameter
-from stats_pipeline.fields import FIELD_TYPES
+from stats_pipeline.fields import FIELD_TYPES, FILTERABLE
 from stats_pipeline.queries import DateHistogramQuery, TotalsQuery
 from stats_pipeline.queries.parameters import (
-    FILTERABLE,
     MOST_FILTER_VALUES,
     read_end,
     read_filter,

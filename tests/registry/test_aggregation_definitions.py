@@ -97,6 +97,7 @@ def test_rows_have_a_field_for_everything_that_is_declared(define: Any) -> None:
         ({"metrics": {"n": Unique("note")}}, "'note' has the type text, .*told apart exactly"),
         ({"metrics": {"n": ("last", "nothing")}}, "no field 'nothing'"),
         ({"metrics": {"n": Count(where=Where("nothing", include=[1]))}}, "no field 'nothing'"),
+        ({"metrics": {"n": Count(where=Where("note", include=["a b"]))}}, "can be filtered by"),
         ({"metrics": {"n": ("median", "size")}}, r"\('median', 'size'\) is not a metric"),
         ({"metrics": [("sum", "size")]}, "metrics must be a dict"),
         ({"query_modifiers": "exclude_robots"}, "query_modifiers must be a list"),
@@ -163,3 +164,42 @@ def test_A004_62_a_query_is_any_class_that_takes_its_configuration(
         _ = made.query("shut").instance
     with pytest.raises(UnknownQuery, match=r"Unknown statistic 'opened'; did you mean 'open'"):
         made.query("opened")
+
+
+@pytest.mark.parametrize(
+    ("salt_window", "interval", "zone", "is_allowed"),
+    [
+        ("day", "day", "UTC", True),
+        ("day", "hour", "Europe/Zurich", True),
+        ("day", "hour", "Asia/Kolkata", False),
+        ("day", "day", "Europe/Zurich", False),
+        ("day", "month", "UTC", False),
+        ("week", "month", "UTC", False),
+        ("quarter", "month", "UTC", True),
+        ("month", "all", "UTC", False),
+        ("forever", "all", "Europe/Zurich", True),
+    ],
+)
+def test_D10_W15_visitors_are_counted_only_where_one_visitor_keeps_one_id(
+    registries: MakeRegistries, salt_window: str, interval: str, zone: str, is_allowed: bool
+) -> None:
+    """Beyond a salt window a person would count once for each id: refused, with the way out."""
+    events = {"file-download": {"processor_config": {"salt_window": salt_window}}}
+    config = {
+        "event": "file-download",
+        "aggregation_field": "unique_id",
+        "aggregation_interval": interval,
+        "index_interval": "year",
+        "time_zone": zone,
+        "metrics": {"visitors": ("unique", "visitor_id")},
+    }
+    settings = {
+        "STATS_EVENTS": events,
+        "STATS_AGGREGATIONS": {"x-agg": {"aggregator_config": config}},
+    }
+    definition = registries(**settings).aggregation("x-agg")
+    if is_allowed:
+        assert definition.config.aggregation_interval == interval
+    else:
+        with pytest.raises(DefinitionError, match="longer salt_window, or count 'unique_session"):
+            _ = definition.config

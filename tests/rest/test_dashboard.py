@@ -1,15 +1,26 @@
 """The page with charts."""
 
 import re
+from datetime import UTC
 from html.parser import HTMLParser
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stats_pipeline.dashboard.chart import HEIGHT, LEFT, RIGHT, TOP, WIDTH, draw, round_step
+from stats_pipeline.dashboard.chart import (
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    date_label,
+    draw,
+    round_step,
+)
 from tests.rest.test_posting import problem
 
 PAGE = "/stats/dashboard"
@@ -136,7 +147,7 @@ def test_bars_stay_inside_the_chart(values: list[float | None]) -> None:
     buckets: list[dict[str, Any]] = [
         {"date": "2016-12-18T00:00:00.000Z", "value": value} for value in values
     ]
-    chart = draw(buckets, "day")
+    chart = draw(buckets, "day", UTC)
     assert len(chart.bars) == len(values)
     for bar in chart.bars:
         assert LEFT <= bar.x <= bar.x + bar.width <= WIDTH - RIGHT + 0.01
@@ -152,3 +163,10 @@ def test_lines_are_few_and_at_round_values(highest: float) -> None:
     step = round_step(highest)
     assert step * 4 >= highest * (1 - 1e-9)
     assert f"{step:e}"[0] in "125"
+
+
+def test_a_month_that_begins_before_its_utc_date_is_called_by_its_own_name() -> None:
+    """June in Zurich begins on 31 May in UTC, and is June nevertheless."""
+    assert date_label("2025-05-31T22:00:00.000Z", "month", ZoneInfo("Europe/Zurich")) == "2025-06"
+    assert date_label("2025-05-31T22:00:00.000Z", "day", ZoneInfo("Europe/Zurich")) == "2025-06-01"
+    assert date_label("2025-06-01T00:00:00.000Z", "month", UTC) == "2025-06"

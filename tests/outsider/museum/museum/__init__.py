@@ -1,0 +1,1 @@
+"""A museum that counts who comes in, and what they look at."""
