@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from scripts.services.server import wait_until
 from stats_pipeline.clock import ManualClock
 from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.stores.indices import KIND
@@ -78,7 +79,9 @@ def test_a_deleted_index_is_an_operators_fault_and_costs_no_event(
     report = pipeline.process_events()
     assert report.taken == 0
     assert f"{alias}-2016-12" in report.types["thing"].error
-    assert pipeline.queue.depth(pipeline.registries.event_type("thing").queue_name) == 1
+    queue_name = pipeline.registries.event_type("thing").queue_name
+    # RabbitMQ counts what was given back a moment later.
+    wait_until(lambda: pipeline.queue.depth(queue_name) == 1, timeout_seconds=10)
     assert pipeline.store.index_uuids([f"{alias}-2016-12"]) == {}
 
 

@@ -121,7 +121,7 @@ def _advice(status: int, types: set[str]) -> str:
     if status in (401, 403) and "cluster_block_exception" not in types:
         return "check the user, the password and the user's privileges"
     if INDEX_MISSING in types:
-        return "was the index deleted? `stats init` creates what is missing at first use"
+        return "was the index deleted? Restore it from a backup: it is not made again by itself"
     if "cluster_block_exception" in types:
         return "writes are blocked; is a disk full, or an index closed or read-only?"
     return "see the reason; the server's log may say more"
