@@ -153,7 +153,6 @@ class Pipeline:
 
     def intake(self, event_type: str) -> Intake:
         """Return what brings many events of an active type in, as an import from files does."""
-        self.registries.event_type(event_type)
         return Intake(self, event_type)
 
     # Aggregations

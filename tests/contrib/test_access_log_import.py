@@ -176,6 +176,16 @@ def test_nothing_that_identifies_a_visitor_is_stored(app: Flask, tmp_path: Path)
     assert {"user_id", "ip_address", "user_agent", "session_id"}.isdisjoint(stored)
 
 
+def test_a_dry_run_needs_no_active_event_type(
+    make_standalone: Callable[..., Flask], tmp_path: Path
+) -> None:
+    """It only reads, so a host can look at a log before it decides to count it."""
+    log = tmp_path / "access.log"
+    log.write_text(line())
+    app = make_standalone(STATS_EVENTS={"record-view": {}})
+    assert imported(app, "--dry-run", str(log))["accepted"] == 1
+
+
 def test_a_host_in_which_it_is_not_active_is_told_how_to_activate_it(
     make_standalone: Callable[..., Flask], tmp_path: Path
 ) -> None:
