@@ -7,7 +7,7 @@ recomputed (`stats_pipeline.aggregations.double_clicks`); here each event gets i
 
 from __future__ import annotations
 
-from stats_pipeline.events.identity import digest, visitor_parts
+from stats_pipeline.events.identity import clicker_parts, digest
 from stats_pipeline.model import Event
 
 
@@ -26,9 +26,7 @@ def add_click_keys(event_type: str, event: Event) -> Event:
     if event.get("unique_id") is None:
         return event
     item = str(event["unique_id"])
-    visitor = event.get("visitor_id")
-    who = visitor_parts(event) if visitor is None else ("visitor", str(visitor))
-    event["click_key"] = digest("click", event_type, item, *who)
+    event["click_key"] = digest("click", event_type, item, *clicker_parts(event))
     if previous is not None:
         event["previous_click_key"] = digest("click", event_type, item, "visitor", previous)
     return event

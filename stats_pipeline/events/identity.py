@@ -43,6 +43,12 @@ def visitor_parts(event: Event) -> tuple[str | None, ...]:
     return ("event", event["event_id"])
 
 
+def clicker_parts(event: Event) -> tuple[str | None, ...]:
+    """Return whose click an event is after its preprocessors: the visitor id, else as it is raw."""
+    visitor = event.get("visitor_id")
+    return visitor_parts(event) if visitor is None else ("visitor", str(visitor))
+
+
 def document_id(event_type: str, event: Event, slot: Period | None) -> str:
     """Return the id of the document that the event, after its preprocessors, becomes.
 
@@ -53,9 +59,8 @@ def document_id(event_type: str, event: Event, slot: Period | None) -> str:
     """
     if slot is None:
         return digest("event", event_type, event["event_id"], event["timestamp"])
-    visitor = event.get("visitor_id")
-    who = visitor_parts(event) if visitor is None else ("visitor", str(visitor))
-    return digest("click", event_type, format_time(slot.start), str(event["unique_id"]), *who)
+    item, who = str(event["unique_id"]), clicker_parts(event)
+    return digest("click", event_type, format_time(slot.start), item, *who)
 
 
 def document_version(event: Event, timestamp: datetime, earliest: datetime) -> int:

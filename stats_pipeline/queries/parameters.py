@@ -7,14 +7,17 @@ ValueError with the end of the sentence that begins "the parameter 'x' ...". Pur
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from stats_pipeline.clock import parse_time
-from stats_pipeline.fields import FIELD_TYPES, NUMBERS, WHOLE_NUMBERS
+from stats_pipeline.fields import FIELD_TYPES, from_text
 from stats_pipeline.intervals import INTERVALS, IntervalName
+
+#: Types of whole texts.
+KEYWORDS = ("keyword", "constant_keyword", "wildcard")
 
 #: The calendar can be cut into intervals everywhere in these years.
 FIRST_YEAR, LAST_YEAR = 1900, 2999
@@ -204,35 +207,9 @@ def _read_value(value: Any, field_type: str | None) -> Any:
     if field_type is None:
         return value
     try:
-        return FIELD_TYPES[field_type](_READ_TEXT.get(field_type, _as_it_is)(value))
+        # A number that a client gives for text is its text.
+        if isinstance(value, float) and field_type in KEYWORDS:
+            value = str(value)
+        return FIELD_TYPES[field_type](from_text(field_type, value))
     except (ValueError, OverflowError) as error:
         raise ValueError(f"does not take {shown(value)}: {error}") from None
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, float) else value
-
-
-def _number_of(value: Any) -> Any:
-    return float(value) if isinstance(value, str) else value
-
-
-def _whole_number_of(value: Any) -> Any:
-    return int(value) if isinstance(value, str) else value
-
-
-def _flag_of(value: Any) -> Any:
-    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
-
-
-#: Field type -> what makes of a value from a URL, or of a number for text, a value of that type.
-_READ_TEXT: Mapping[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("keyword", "constant_keyword", "wildcard"), _as_text),
-    **dict.fromkeys(NUMBERS, _number_of),
-    **dict.fromkeys(WHOLE_NUMBERS, _whole_number_of),
-    "boolean": _flag_of,
-}

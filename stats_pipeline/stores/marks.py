@@ -47,19 +47,15 @@ def key_of(event_alias: str, hour: datetime) -> str:
 
 def change_tags(
     state: State, marks: Sequence[Record], change: Callable[[frozenset[str]], frozenset[str]]
-) -> list[Record]:
+) -> None:
     """Change who is done with these marks, as long as their token is the one that was read.
 
-    A mark with another token by now is left as it is: its hour was touched again. Returns the
-    marks that were changed.
+    A mark with another token by now is left as it is: its hour was touched again.
     """
-    changed: list[Record] = []
     waiting = {mark.key: mark for mark in marks}
     while waiting:
         wanted = [replace(mark, tags=change(mark.tags)) for mark in waiting.values()]
         swapped = state.swap(wanted)
         lost = [mark.key for mark, is_done in zip(wanted, swapped, strict=True) if not is_done]
-        changed += [mark for mark, is_done in zip(wanted, swapped, strict=True) if is_done]
         now = [mark for mark in state.get(KIND, lost) if mark is not None] if lost else []
         waiting = {m.key: m for m in now if m.body["token"] == waiting[m.key].body["token"]}
-    return changed
