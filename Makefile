@@ -9,9 +9,11 @@ DEMO_ARGS ?=
 # What the test targets pass on to pytest, such as "-k robots".
 TEST_ARGS ?=
 BENCH_ARGS ?=
+# What the audit takes: "--strict" to fail where it can't be done, "--advisories URL" for a mirror.
+AUDIT_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow coverage check bench services-up services-down clean
+.PHONY: help install demo test test-slow coverage check audit bench services-up services-down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,13 +41,17 @@ test-slow: install ## Run the tests that take minutes
 coverage: install ## Run the tests and say which lines and branches they leave out
 	$(WITH_SERVICES) $(VENV)/bin/pytest -m "not slow" --cov --cov-report=term $(TEST_ARGS)
 
-check: install ## Lint, types, layers, spelling and the fast tests, in seconds
+check: install ## Lint, types, layers, spelling, the fast tests and the audit, in seconds
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/codespell
 	$(VENV)/bin/pytest -q -n auto -m "not servers and not processes and not slow" $(TEST_ARGS)
+	$(MAKE) --no-print-directory audit
+
+audit: install ## Look for known vulnerabilities and broken requirements in .venv
+	$(VENV)/bin/python -m scripts.audit $(AUDIT_ARGS)
 
 bench: install ## Measure
 	$(VENV)/bin/python -m benchmarks $(BENCH_ARGS)

@@ -15,7 +15,10 @@ from stats_pipeline.ext import StatsPipeline
 from stats_pipeline.settings import from_environment
 
 #: All that is shipped is active; STATS_EVENTS of the configuration takes its place.
-EVENT_TYPES = ("access-log", "file-download", "record-view")
+EVENT_TYPES = ("access-log", "crash-report", "file-download", "heartbeat", "record-view")
+
+#: Of any request; routes allow less. A configuration that sets MAX_CONTENT_LENGTH takes its place.
+LARGEST_REQUEST_BYTES = 16 * 1024 * 1024
 
 #: Where the embedded store and the spool are, in the folder in which the application is started.
 INSTANCE_FOLDER = "instance"
@@ -34,6 +37,7 @@ def create_app(
         ConfigurationError: naming the setting, or the file that can't be read.
     """
     app = Flask(__name__, instance_path=str(Path.cwd() / INSTANCE_FOLDER), static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
     app.config["STATS_EVENTS"] = {name: {} for name in EVENT_TYPES}
     if config_file is not None:
         _read_file(app, config_file)

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from stats_pipeline.agents import KNOWN_PEOPLE, read_allowed, read_list
 from stats_pipeline.clock import EPOCH, parse_time
 from stats_pipeline.errors import ConfigurationError, nearest
+from stats_pipeline.urls import FILE_SUFFIX, read_secret, server_url, without_password
 
 PREFIX = "STATS_"
 
@@ -29,12 +30,16 @@ TEST_PREFIX = "STATS_TEST_"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Be one key: its default, what it means, and what checks (and reads) a value."""
+    """Be one key: its default, what it means, and what checks (and reads) a value.
+
+    The value of a secret may also come from a file, and is never shown.
+    """
 
     name: str
     default: Any
     help: str
     read: Callable[[Any], Any]
+    is_secret: bool = False
 
 
 def _any(value: Any) -> Any:
@@ -57,29 +62,6 @@ def _prefix(value: Any) -> str:
     if value[:1] in ("-", "_"):
         raise ValueError("must begin with a letter or a digit")
     return value
-
-
-def _url(*schemes: str) -> Callable[[Any], str | None]:
-    def read(value: Any) -> str | None:
-        if value is None:
-            return None
-        if not isinstance(value, str) or not _is_url(value, schemes):
-            raise ValueError(
-                f"expected a complete URL that begins with one of {', '.join(schemes)}"
-            )
-        return value
-
-    return read
-
-
-def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
-    try:
-        parts = urlsplit(value)
-        # The port is read on access, and a file has neither host nor port.
-        has_place = parts.scheme == "sqlite" or bool(parts.hostname and parts.port != 0)
-    except ValueError:
-        return False
-    return parts.scheme in schemes and has_place
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -110,6 +92,12 @@ def _positive(value: Any) -> float:
     return value
 
 
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError("expected a whole number from 1 on")
+    return value
+
+
 def _url_prefix(value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or not value.startswith("/")):
         raise ValueError("expected a path such as '/stats', or None for no REST API")
@@ -131,14 +119,16 @@ SETTINGS: tuple[Setting, ...] = (
         None,
         "Where events and statistics live: `sqlite:///FILE`, `sqlite://` (gone with the process; "
         "for tests), or the address of Elasticsearch. Default: `stats.db` in the instance folder.",
-        _url("sqlite", "http", "https"),
+        server_url("sqlite", "http", "https"),
+        is_secret=True,
     ),
     Setting(
         "STATS_BROKER_URL",
         None,
         "RabbitMQ's address, as `amqp://guest:guest@localhost:5672//`. Unset: a queue in the "
         "embedded SQLite file.",
-        _url("amqp", "amqps", "pyamqp"),
+        server_url("amqp", "amqps", "pyamqp"),
+        is_secret=True,
     ),
     Setting(
         "STATS_INDEX_PREFIX",
@@ -189,6 +179,22 @@ SETTINGS: tuple[Setting, ...] = (
         _optional_text,
     ),
     Setting(
+        "STATS_SPOOL_MEGABYTES",
+        1_000,
+        "How large the spool may become, so that an outage of the broker can't fill the disk. When "
+        "it is reached, events wait in memory.",
+        _positive,
+    ),
+    Setting(
+        "STATS_GRACE_DAYS",
+        30,
+        "How long raw data is kept at most, and what is needed to count it: dead letters and "
+        "spooled messages expire after so many days, and the key that visitor ids of a salt window "
+        "are made with is destroyed so many days after the window's end, or, for old events, after "
+        "it was made. Later events of that window are dead letters.",
+        _positive,
+    ),
+    Setting(
         "STATS_EARLIEST",
         "1990-01-01T00:00:00Z",
         "Events older than this are dead letters. 1970 at the earliest. Recorded at first use.",
@@ -230,6 +236,12 @@ SETTINGS: tuple[Setting, ...] = (
         _positive,
     ),
     Setting(
+        "STATS_UPDATE_THREADS",
+        2,
+        "How many intervals an update works on at the same time.",
+        _count,
+    ),
+    Setting(
         "STATS_URL_PREFIX",
         "/stats",
         "Where the REST API is; None: nowhere.",
@@ -269,32 +281,40 @@ def read_settings(configuration: Mapping[str, Any]) -> dict[str, Any]:
         try:
             values[setting.name] = setting.read(value)
         except ValueError as error:
-            raise ConfigurationError(
-                f"{setting.name}={_shown(setting.name, value)}: {error}"
-            ) from None
+            shown = _hidden(value) if setting.is_secret else repr(value)
+            raise ConfigurationError(f"{setting.name}={shown}: {error}") from None
     return values
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return the ``STATS_`` variables; a value is JSON where it parses as JSON, else text."""
+    """Return the ``STATS_`` variables; a value is JSON where it parses as JSON, else text.
+
+    ``<NAME>_FILE`` names the file that holds a secret, such as ``STATS_BROKER_URL_FILE``.
+
+    Raises:
+        ConfigurationError: a secret is given in both ways, or its file can't be read.
+    """
+    files = {s.name + FILE_SUFFIX: s.name for s in SETTINGS if s.is_secret}
     found: dict[str, Any] = {}
     for key, text in environment.items():
-        if key.startswith(PREFIX) and not key.startswith(TEST_PREFIX):
+        if key in files:
+            if files[key] in environment:
+                raise ConfigurationError(f"{files[key]} and {key} are both set; unset one of them")
+            found[files[key]] = _read_secret(key, text)
+        elif key.startswith(PREFIX) and not key.startswith(TEST_PREFIX):
             try:
                 found[key] = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 found[key] = text
     return found
 
 
-def without_password(url: str) -> str:
-    """Return the URL as it may be shown: its password replaced by stars."""
+def _read_secret(variable: str, path: str) -> str:
     try:
-        password = urlsplit(url).password
-    except ValueError:  # no URL: nobody can say where in it a password is
-        return "***"
-    return url.replace(f":{password}@", ":***@", 1) if password else url
+        return read_secret(Path(path))
+    except ValueError as error:
+        raise ConfigurationError(f"{variable}: {error}") from None
 
 
-def _shown(name: str, value: Any) -> str:
-    return repr(without_password(value) if isinstance(value, str) and "URL" in name else value)
+def _hidden(value: Any) -> str:
+    return repr(without_password(value)) if isinstance(value, str) else "***"

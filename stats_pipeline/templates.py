@@ -127,7 +127,7 @@ def _parse(text: bytes, where: str) -> Mapping[str, Any]:
         body = json.loads(text)
         properties = body.get("template", {}).get("mappings", {}).get("properties", {})
         is_template = all(isinstance(mapping, dict) for mapping in properties.values())
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         is_template = False
     if not is_template:
         raise DefinitionError(

@@ -5,8 +5,9 @@ Standard library only, so that it runs before anything is installed. On the comm
 `start_elasticsearch` for servers of their own.
 """
 
-from scripts.services.elasticsearch import start_elasticsearch
+from scripts.services.elasticsearch import Security, start_elasticsearch
 from scripts.services.rabbitmq import start_rabbitmq
 from scripts.services.server import Server, ServicesError
+from scripts.services.tls import Tls
 
-__all__ = ["Server", "ServicesError", "start_elasticsearch", "start_rabbitmq"]
+__all__ = ["Security", "Server", "ServicesError", "Tls", "start_elasticsearch", "start_rabbitmq"]

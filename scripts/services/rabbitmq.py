@@ -5,11 +5,13 @@ It shares nothing with a broker that the Debian package may run for the whole ma
 
 import os
 import socket
+import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from scripts.services.install import require_debian
 from scripts.services.server import Server, free_ports, load, spawn, wait_until
+from scripts.services.tls import Tls
 
 #: The script behind Debian's wrapper; the wrapper insists on the user "rabbitmq".
 SERVER_SCRIPT = "/usr/lib/rabbitmq/bin/rabbitmq-server"
@@ -24,10 +26,11 @@ def install_rabbitmq() -> None:
     require_debian(SERVER_SCRIPT, "rabbitmq-server")
 
 
-def start_rabbitmq(folder: Path) -> Server:
+def start_rabbitmq(folder: Path, *, tls: Tls | None = None) -> Server:
     """Start a node with its data in `folder` and return when it takes connections.
 
-    Started again on the same folder, it has the same url and its data.
+    Started again on the same folder, it has the same url and its data. With `tls`, it takes no
+    others.
     """
     install_rabbitmq()
     folder = folder.resolve()
@@ -39,7 +42,7 @@ def start_rabbitmq(folder: Path) -> Server:
     if before is not None:
         port = urlsplit(before.url).port or port
     environment = _environment(
-        folder, port=port, distribution_port=distribution_port, mapper_port=mapper_port
+        folder, port=port, distribution_port=distribution_port, mapper_port=mapper_port, tls=tls
     )
     log = folder / "console.log"
     mapper = spawn(
@@ -52,38 +55,56 @@ def start_rabbitmq(folder: Path) -> Server:
     node = spawn([SERVER_SCRIPT], environment=environment, log=log, group=mapper.pid)
     server = Server(
         name="RabbitMQ",
-        url=f"amqp://guest:guest@127.0.0.1:{port}//",
+        url=f"{'amqps' if tls else 'amqp'}://guest:guest@127.0.0.1:{port}//",
         log=str(log),
         processes=(mapper, node),
     )
     server.save(folder)
-    server.wait_until_healthy(lambda: is_rabbitmq_healthy(server.url))
+    server.wait_until_healthy(lambda: is_rabbitmq_healthy(server.url, tls))
     return server
 
 
-def is_rabbitmq_healthy(url: str) -> bool:
+def is_rabbitmq_healthy(url: str, tls: Tls | None = None) -> bool:
     """Say whether a broker answers an AMQP client at `url`."""
     parts = urlsplit(url)
-    address = (parts.hostname or "127.0.0.1", parts.port or 5672)
+    host = parts.hostname or "127.0.0.1"
     try:
-        with socket.create_connection(address, timeout=ANSWER_TIMEOUT_SECONDS) as connection:
-            connection.sendall(AMQP_GREETING)
-            # 1 is the type of a method frame; a broker that refuses says "AMQP" instead.
-            return connection.recv(1) == b"\x01"
+        with socket.create_connection(
+            (host, parts.port or 5672), timeout=ANSWER_TIMEOUT_SECONDS
+        ) as connection:
+            if tls is None:
+                return _greets(connection)
+            with tls.context().wrap_socket(connection, server_hostname=host) as secured:
+                return _greets(secured)
     except OSError:
         return False
 
 
+def _greets(connection: socket.socket | ssl.SSLSocket) -> bool:
+    connection.sendall(AMQP_GREETING)
+    # 1 is the type of a method frame; a broker that refuses says "AMQP" instead.
+    return connection.recv(1) == b"\x01"
+
+
+def _listeners(port: int, tls: Tls | None) -> str:
+    if tls is None:
+        return f"listeners.tcp.1 = 127.0.0.1:{port}\n"
+    return (
+        "listeners.tcp = none\n"
+        f"listeners.ssl.1 = 127.0.0.1:{port}\n"
+        f"ssl_options.cacertfile = {tls.authority}\n"
+        f"ssl_options.certfile = {tls.certificate}\n"
+        f"ssl_options.keyfile = {tls.key}\n"
+    )
+
+
 def _environment(
-    folder: Path, *, port: int, distribution_port: int, mapper_port: int
+    folder: Path, *, port: int, distribution_port: int, mapper_port: int, tls: Tls | None
 ) -> dict[str, str]:
     # Everything that the Debian package would else read from /etc/rabbitmq is our own.
     configuration = folder / "rabbitmq.conf"
-    configuration.write_text(
-        f"listeners.tcp.1 = 127.0.0.1:{port}\n"
-        # A laptop with a nearly full disk must not block its publishers.
-        "disk_free_limit.absolute = 50MB\n"
-    )
+    # A laptop with a nearly full disk must not block its publishers.
+    configuration.write_text(_listeners(port, tls) + "disk_free_limit.absolute = 50MB\n")
     plugins = folder / "enabled_plugins"
     plugins.write_text("[].\n")
     return {
@@ -92,8 +113,6 @@ def _environment(
         "HOME": str(folder),
         "ERL_EPMD_PORT": str(mapper_port),
         "RABBITMQ_NODENAME": f"stats-{port}@localhost",
-        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-        "RABBITMQ_NODE_PORT": str(port),
         "RABBITMQ_DIST_PORT": str(distribution_port),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
         "RABBITMQ_CONF_ENV_FILE": os.devnull,

@@ -119,8 +119,10 @@ def _rankings(queries: Sequence[RegisteredQuery], params: Mapping[str, Any]) -> 
             continue
         try:
             answer = current_stats.query(query.name, **known)
-        except (InvalidParameter, DefinitionError):
-            continue  # A filter of that name takes other values there, or the query can't work.
+        except (QueryError, DefinitionError):
+            # A filter of that name takes other values there, there are far too many values, or the
+            # query can't work.
+            continue
         yield _ranking(query, answer)
 
 

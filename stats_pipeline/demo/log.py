@@ -15,6 +15,7 @@ from stats_pipeline.demo.example import Example
 from stats_pipeline.demo.measured import count_stored
 from stats_pipeline.demo.numbers import NotExact
 from stats_pipeline.pipeline import Pipeline
+from stats_pipeline.text import one_line
 
 SHOWN_PATHS = 10
 
@@ -24,7 +25,7 @@ def run_log(app: Flask, output: Output, file: Path) -> Example:
 
     Raises:
         NotExact: the statistics are not what the stored events say.
-        UnreadableLog: it is not an access log.
+        UnreadableFile: it is not an access log.
         StoreError: its events could not be stored.
     """
     pipeline: Pipeline = app.extensions["stats_pipeline"]
@@ -63,12 +64,7 @@ def _say(log: LogImport, stored: int, robots: int, answer: dict[str, Any]) -> No
     for label, value in lines.items():
         click.echo(f"  {label:52}{value:>11,}")
     for malformed in counts.first_malformed:
-        click.echo(f"  line {malformed.line:,} is malformed: {malformed.reason}")
+        click.echo(f"  line {malformed.line:,} is malformed: {one_line(malformed.reason)}")
     click.echo("\nThe most wanted paths:\n" if answer["buckets"] else "")
     for bucket in answer["buckets"][:SHOWN_PATHS]:
-        click.echo(f"  {_printable(bucket['key'])[:52]:52}{int(bucket['value']):>11,}")
-
-
-def _printable(path: str) -> str:
-    # What strangers have asked for may hold what a terminal obeys.
-    return "".join(character if character.isprintable() else "?" for character in path)
+        click.echo(f"  {one_line(bucket['key'])[:52]:52}{int(bucket['value']):>11,}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.exceptions import MethodNotAllowed, RequestURITooLarge
 
 from stats_pipeline.dashboard import create_dashboard
 from stats_pipeline.ext import current_stats
@@ -18,6 +18,9 @@ from stats_pipeline.rest.running import Call, run_all
 
 #: Chooses the form of an answer and is no query's parameter.
 FORMAT = "format"
+
+#: Of what follows the `?`. Servers in front of an app allow less, as a rule.
+LONGEST_QUERY_STRING_BYTES = 65_536
 
 #: The pages need their style sheet and their own form; nothing else is ever loaded.
 CONTENT_SECURITY_POLICY = (
@@ -34,6 +37,7 @@ def create_blueprint() -> Blueprint:
     _route(blueprint, "/<path:name>", {"GET": run_query})
     blueprint.register_blueprint(create_dashboard())
     handle_problems(blueprint)
+    blueprint.before_request(_refuse_long_address)
     blueprint.after_request(_guard)
     return blueprint
 
@@ -67,6 +71,14 @@ def describe_api() -> Response:
     queries = [describe(query) for query in permitted_queries(current_stats.registries)]
     root = request.script_root + request.path.removesuffix("/openapi.json")
     return json_response(openapi_document(queries, server_url=root))
+
+
+def _refuse_long_address() -> None:
+    if len(request.query_string) > LONGEST_QUERY_STRING_BYTES:
+        raise RequestURITooLarge(
+            f"An address takes up to {LONGEST_QUERY_STRING_BYTES} bytes of parameters; POST takes "
+            "more"
+        )
 
 
 def _guard(response: Response) -> Response:

@@ -11,11 +11,12 @@ from flask import Response, current_app, render_template, request
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
 from stats_pipeline.rest.tables import Table, tabulate
+from stats_pipeline.text import one_line
 
 Form = Callable[[Any], Response]
 
 #: What makes spreadsheets take a cell for a formula; paths and agents come from strangers.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def chosen_form() -> Form:
@@ -44,8 +45,7 @@ def csv_response(answer: Any) -> Response:
     table = tabulate(answer)
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(table.columns)
-    writer.writerows([_harmless(cell) for cell in row] for row in table.rows)
+    writer.writerows([_harmless(cell) for cell in row] for row in (table.columns, *table.rows))
     return _response(out.getvalue(), "text/csv")
 
 
@@ -62,7 +62,7 @@ def text_response(answer: Any) -> Response:
 
 def aligned(table: Table) -> str:
     """Return the table as lines of text; what a terminal would obey is shown as an escape."""
-    lines = [[_printable(cell) for cell in row] for row in (table.columns, *table.rows)]
+    lines = [[one_line(cell) for cell in row] for row in (table.columns, *table.rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -89,10 +89,6 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _printable(cell: str) -> str:
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cell)
 
 
 FORMS: Mapping[str, Form] = {

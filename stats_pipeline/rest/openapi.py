@@ -20,10 +20,15 @@ PROBLEMS = {
 }
 POST_PROBLEMS = {
     **PROBLEMS,
-    "413": "The body, or the number of queries in it, is too large.",
+    "413": "The body, the number of queries in it, or the answer is too large.",
     "415": "The body is not declared as JSON.",
 }
-GET_PROBLEMS = {**PROBLEMS, "404": "There is no query of this name."}
+GET_PROBLEMS = {
+    **PROBLEMS,
+    "404": "There is no query of this name.",
+    "413": "The answer is too large.",
+    "414": "The parameters are too long.",
+}
 
 FORMAT = {
     "name": "format",

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from http import HTTPStatus
 from typing import Any
 
@@ -24,11 +23,15 @@ from stats_pipeline.errors import (
 )
 from stats_pipeline.permissions import current_identity
 from stats_pipeline.rest.running import LABEL
+from stats_pipeline.text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 #: Long enough for a store to elect a master, short enough for a person to wait.
 RETRY_AFTER_SECONDS = 5
+
+#: Of a label, in an answer that says what is wrong with it.
+LONGEST_LABEL = 200
 
 
 def handle_problems(blueprint: Blueprint) -> None:
@@ -67,7 +70,7 @@ def _stats_problem(error: StatsError) -> Response:
     if isinstance(error, InvalidParameter) and error.parameter is not None:
         more["parameter"] = error.parameter
     if request.method == "POST" and LABEL in g:
-        more["label"] = g.get(LABEL)
+        more["label"] = g.get(LABEL)[:LONGEST_LABEL]
     return _problem(status, _detail(error), more)
 
 

@@ -2,7 +2,10 @@
 
 import re
 
+from ruamel.yaml import YAML
+
 from tests.deployment.files import CHECKOUT, environment_of, service
+from tests.docs.blocks import blocks_of
 
 _REQUEST = re.compile(r"\bapi(?:\.options\([^)]*\))?\.((?:indices\.|cluster\.)?[a-z_]+)\(")
 
@@ -15,8 +18,11 @@ def test_every_request_to_elasticsearch_stands_beside_the_right_that_it_needs(pa
     rows = [row.split("|") for row in table.splitlines() if row.startswith("| `")]
     assert sent - {"close"} == {name for row in rows for name in re.findall(r"`(.+?)`", row[2])}
     rights = {name for row in rows for name in re.findall(r"`(.+?)`", row[1])}
-    roles = page.partition("| who | cluster | indices |")[2].partition("\n\n")[0]
-    assert set(re.findall(r"`([a-z_]+)`", roles)) == rights
+    (block,) = [block for block in blocks_of(page) if block.language == "yaml"]
+    roles = YAML(typ="safe").load(block.text).values()
+    given = {right for role in roles for right in role.get("cluster", [])}
+    given |= {right for role in roles for entry in role["indices"] for right in entry["privileges"]}
+    assert given == rights
 
 
 def test_commands_are_those_of_the_compose_file(page: str) -> None:

@@ -5,6 +5,7 @@ small HTTP server; they have the form that Elasticsearch and nginx give them.
 """
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -13,7 +14,13 @@ from typing import Any
 import pytest
 
 from scripts.services.server import free_ports
-from stats_pipeline.errors import PartialResult, StoreError, StoreRefused, StoreUnavailable
+from stats_pipeline.errors import (
+    PartialResult,
+    StoreError,
+    StoreRefused,
+    StoreUnanswered,
+    StoreUnavailable,
+)
 from stats_pipeline.model import Filter
 from stats_pipeline.stores.elasticsearch import ElasticsearchStore
 from stats_pipeline.stores.elasticsearch.errors import item_verdict
@@ -136,6 +143,25 @@ def test_no_server_is_unavailable() -> None:
     with pytest.raises(StoreUnavailable, match=r"Connection refused.*is it running") as raised:
         store.check()
     assert PASSWORD not in str(raised.value)
+    assert not isinstance(raised.value, StoreUnanswered)
+    store.close()
+
+
+def test_a_connection_that_is_cut_leaves_open_whether_it_was_done() -> None:
+    """The server was asked: unlike one that is not there it may have done it, or may yet."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def cut() -> None:
+            connection, _ = server.accept()
+            connection.recv(100)
+            connection.close()
+
+        thread = Thread(target=cut)
+        thread.start()
+        store = ElasticsearchStore(f"http://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(StoreUnanswered, match="does not answer"):
+            store.check()
+        thread.join()
     store.close()
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stats_pipeline.errors import ConfigurationError
-from stats_pipeline.settings import SETTINGS, from_environment, read_settings, without_password
+from stats_pipeline.settings import SETTINGS, from_environment, read_settings
 
 DEFAULTS = read_settings({})
 
@@ -59,6 +59,7 @@ def test_an_unknown_setting_is_refused_with_the_nearest(key: str, expected: str)
     [
         ("STATS_STORE_URL", "ftp://localhost", "begins with one of sqlite, http, https"),
         ("STATS_STORE_URL", "http://", "a complete URL"),
+        ("STATS_STORE_URL", "https://localhost", "has a port"),
         ("STATS_STORE_URL", "http://localhost:many", "a complete URL"),
         ("STATS_STORE_URL", "localhost:9200", "a complete URL"),
         ("STATS_STORE_URL", 9200, "a complete URL"),
@@ -90,7 +91,8 @@ def test_a_wrong_value_is_refused_with_key_value_and_what_is_allowed(
     with pytest.raises(ConfigurationError) as caught:
         read_settings({key: value})
     message = str(caught.value)
-    assert message.startswith(f"{key}={value!r}: ")
+    # Part of what is no URL may be a password.
+    assert message.startswith(f"{key}=" if "URL" in key else f"{key}={value!r}: ")
     assert expected in message
     assert "\n" not in message
 
@@ -130,29 +132,6 @@ def test_a_configuration_of_the_environment_can_be_read() -> None:
         "double_click_window": 30
     }
     assert (values["STATS_URL_PREFIX"], values["STATS_LEASE_SECONDS"]) == (None, 7.5)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("amqp://guest:guest@localhost:5672//", "amqp://guest:***@localhost:5672//"),
-        ("https://me:p@ss:word@es:9200", "https://me:***@es:9200"),
-        ("http://localhost:9200", "http://localhost:9200"),
-        ("sqlite:////var/lib/stats.db", "sqlite:////var/lib/stats.db"),
-        ("http://[me:secret", "***"),
-    ],
-)
-def test_a_password_is_never_shown(url: str, shown: str) -> None:
-    """Reports and errors show where a server is, and who asks, at most."""
-    assert without_password(url) == shown
-
-
-def test_a_password_is_not_in_the_message_about_a_wrong_url() -> None:
-    """Messages end in logs."""
-    for url in ("ftp://me:secret@localhost", "http://[me:secret@localhost"):
-        with pytest.raises(ConfigurationError) as caught:
-            read_settings({"STATS_STORE_URL": url})
-        assert "secret" not in str(caught.value)
 
 
 @given(st.text(alphabet="abc019-_", max_size=20))

@@ -13,7 +13,7 @@ from kombu.connection import Connection
 
 from stats_pipeline.queues.amqp.confirms import ConfirmedChannel
 from stats_pipeline.queues.amqp.errors import translated
-from stats_pipeline.settings import without_password
+from stats_pipeline.urls import without_password
 
 #: Until a broker that is not there is given up.
 CONNECT_SECONDS = 5

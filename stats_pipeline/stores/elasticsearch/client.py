@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from elasticsearch import ApiError, Elasticsearch, TransportError
 
-from stats_pipeline.settings import without_password
 from stats_pipeline.stores.elasticsearch.errors import translate
+from stats_pipeline.urls import without_password
 
 #: For one request; a bulk or a page of an aggregation of a busy cluster takes seconds.
 REQUEST_SECONDS = 60

@@ -13,17 +13,25 @@ from elasticsearch import (
     TransportError,
     UnsupportedProductError,
 )
+from urllib3.exceptions import NewConnectionError
 
-from stats_pipeline.errors import PartialResult, StoreError, StoreRefused, StoreUnavailable
+from stats_pipeline.errors import (
+    PartialResult,
+    StoreError,
+    StoreRefused,
+    StoreUnanswered,
+    StoreUnavailable,
+)
 from stats_pipeline.stores.protocol import Verdict
 
 INDEX_MISSING = "index_not_found_exception"
 INDEX_EXISTS = "resource_already_exists_exception"
+FORBIDDEN = "security_exception"
+
+CHECK_USER = "check the user, the password and the user's privileges"
 
 #: An operator must act, whatever the status says.
-_FAULTS = frozenset(
-    {INDEX_MISSING, "index_closed_exception", "cluster_block_exception", "security_exception"}
-)
+_FAULTS = frozenset({INDEX_MISSING, "index_closed_exception", "cluster_block_exception", FORBIDDEN})
 
 #: Overload or a cluster on the move: the same request may work later, whatever the status says.
 _PASSING = frozenset(
@@ -79,7 +87,8 @@ def translate(error: ApiError | TransportError, server: str) -> StoreError:
             f"{server} answers, but not like Elasticsearch: check the address ({reason})"
         )
     why = "no answer in time" if isinstance(error, ConnectionTimeout) else reason
-    return StoreUnavailable(
+    was_asked = not isinstance(error.__cause__, NewConnectionError)
+    return (StoreUnanswered if was_asked else StoreUnavailable)(
         f"Elasticsearch at {server} does not answer ({why}): is it running, and is the address "
         "right?"
     )
@@ -96,7 +105,8 @@ def _translate_answer(error: ApiError, server: str) -> StoreError:
         )
     verdicts = {_verdict(error.status_code, kind, reason) for kind in types or {""}}
     if Verdict.RETRY in verdicts:
-        return StoreUnavailable(
+        # Not Elasticsearch's own words: a proxy that would not wait longer.
+        return (StoreUnavailable if types else StoreUnanswered)(
             f"Elasticsearch at {server} can't do this now ({error.status_code}, {reason}): it may "
             "be overloaded or restarting"
         )
@@ -119,7 +129,7 @@ def _verdict(status: int, kind: str, reason: str) -> Verdict:
 
 def _advice(status: int, types: set[str]) -> str:
     if status in (401, 403) and "cluster_block_exception" not in types:
-        return "check the user, the password and the user's privileges"
+        return CHECK_USER
     if INDEX_MISSING in types:
         return "was the index deleted? Restore it from a backup: it is not made again by itself"
     if "cluster_block_exception" in types:

@@ -7,14 +7,11 @@ from contextlib import contextmanager, suppress
 from itertools import takewhile
 from typing import Any
 
-from elasticsearch import Elasticsearch, NotFoundError
+from elasticsearch import NotFoundError
 
 from stats_pipeline.errors import PartialResult, StoreError
-from stats_pipeline.stores.elasticsearch.client import (
-    LONGEST_NAMES_BYTES,
-    Client,
-    chunks_of_names,
-)
+from stats_pipeline.stores.elasticsearch.client import LONGEST_NAMES_BYTES, Client
+from stats_pipeline.stores.elasticsearch.presence import present
 from stats_pipeline.stores.elasticsearch.query_dsl import Query
 
 #: How long the reader may think between two requests; each request begins it anew.
@@ -108,17 +105,17 @@ class PointInTime:
 def point_in_time(client: Client, names: Sequence[str]) -> Iterator[PointInTime]:
     """Open a point in time of those of these indices or aliases that exist."""
     with client.api() as api:
-        present = _present(api, names)
-        target = _target(present)
+        found = present(api, names)
+        target = _target(found)
         # Strict on purpose: a closed index is an error here, not an index without documents.
         opened = (
             api.open_point_in_time(
                 index=target, keep_alive=KEEP_ALIVE, expand_wildcards=["open", "closed"]
             )["id"]
-            if present
+            if found
             else None
         )
-    moment = PointInTime(client, opened, target, present)
+    moment = PointInTime(client, opened, target, found)
     try:
         yield moment
     finally:
@@ -135,15 +132,6 @@ def ascending(field: str) -> dict[str, Any]:
 def descending(field: str) -> dict[str, Any]:
     """Return the reverse of `ascending`."""
     return {field: {"order": "desc", "missing": "_last", "unmapped_type": "keyword"}}
-
-
-def _present(api: Elasticsearch, names: Sequence[str]) -> list[str]:
-    present: set[str] = set()
-    for chunk in chunks_of_names(names):
-        answer = api.indices.get_alias(index=chunk, ignore_unavailable=True)
-        for index, entry in answer.items():
-            present |= {index, *entry["aliases"]}
-    return [name for name in names if name in present]
 
 
 def _target(names: Sequence[str]) -> str:
