@@ -7,13 +7,17 @@ StatsError
 ├── UnknownName                 asked for something that nobody registered or that is not active
 │   ├── UnknownEventType
 │   ├── UnknownAggregation
-│   └── UnknownQuery
+│   ├── UnknownQuery
+│   └── UnknownDeadLetter
 ├── InvalidEvent                an event can't be taken as it is
+│   └── TooLate                 its time is closed: what would be needed to count it is gone
 ├── QueryError                  a query can't be answered as it was asked
 │   ├── InvalidParameter
 │   └── PermissionDenied
+├── UnreadableFile              a file can't be read to its end
 ├── StoreError                  the event store
 │   ├── StoreUnavailable        try again later
+│   │   └── StoreUnanswered     it was asked and did not answer: it may still do what was asked
 │   ├── StoreRefused            an operator must act (privileges, limits, a wrong address)
 │   ├── PartialResult           the store answered, but not from all of its data
 │   └── IndexLost               an index that we made is gone or was replaced
@@ -25,7 +29,7 @@ StatsError
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -74,12 +78,28 @@ class UnknownQuery(UnknownName):
     kind = "statistic"
 
 
+class UnknownDeadLetter(UnknownName):
+    """Name the dead letters that there are not, or not any more."""
+
+    kind = "dead letter"
+
+    def __init__(self, ids: Sequence[str], *, limit: int = 3) -> None:
+        self.ids = list(ids)
+        more = f" and {len(ids) - limit} more" if len(ids) > limit else ""
+        way_out = "; `stats dead-letters list` shows those that there are"
+        super().__init__(", ".join(self.ids[:limit]), reason=more + way_out)
+
+
 class InvalidEvent(StatsError):
     """Say which field of an event is wrong, and what is allowed there."""
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
         self.field = field
         super().__init__(message)
+
+
+class TooLate(InvalidEvent):
+    """Say that an event comes too late: what would be needed to count it once is gone."""
 
 
 class QueryError(StatsError):
@@ -102,12 +122,20 @@ class PermissionDenied(QueryError):
         super().__init__(f"You are not allowed to run the statistic {query_name!r}")
 
 
+class UnreadableFile(StatsError):
+    """Say which file can't be read, how far, and why."""
+
+
 class StoreError(StatsError):
     """Say that the event store could not do what was asked."""
 
 
 class StoreUnavailable(StoreError):
     """Say that the store does not answer now; the same call may work later."""
+
+
+class StoreUnanswered(StoreUnavailable):
+    """Say that the store was asked and did not answer; what was asked may still be done."""
 
 
 class StoreRefused(StoreError):

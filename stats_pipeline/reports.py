@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
+
+#: What becomes of an event.
+OUTCOMES = ("indexed", "duplicates", "dropped", "dead")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Say what became of one event.
+
+    Attributes:
+        kind: ``indexed``: its document is new or changed; ``duplicates``: it says nothing that the
+            store did not know; ``dropped``: a preprocessor left it out; ``dead``: a dead letter.
+        hour: the hour (UTC) that its timestamp lies in, None where it has no valid one.
+        reason: why it was dropped.
+    """
+
+    kind: Literal["indexed", "duplicates", "dropped", "dead"]
+    hour: datetime | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +51,24 @@ class TypeReport:
     reasons: Mapping[str, int] = field(default_factory=dict)
     error: str = ""
     alarm: str = ""
+
+    @classmethod
+    def of_outcomes(cls, outcomes: Iterable[Outcome]) -> TypeReport:
+        """Return the report of events that became this."""
+        kinds: Counter[str] = Counter()
+        reasons: Counter[str] = Counter()
+        for outcome in outcomes:
+            kinds[outcome.kind] += 1
+            if outcome.kind == "dropped":
+                reasons[outcome.reason] += 1
+        return cls(
+            taken=kinds.total(),
+            indexed=kinds["indexed"],
+            duplicates=kinds["duplicates"],
+            dropped=kinds["dropped"],
+            dead=kinds["dead"],
+            reasons=dict(reasons),
+        )
 
     def __add__(self, other: TypeReport) -> TypeReport:
         reasons = dict(self.reasons)
@@ -128,3 +167,128 @@ class UpdateReport:
             "is_complete": self.is_complete,
             "aggregations": {n: report.as_dict() for n, report in self.aggregations.items()},
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """Be messages of one publisher that nobody has processed, though later ones were.
+
+    Attributes:
+        publisher: host, process number and a random word, as in ``web-1/4711/...``.
+        first, last: the numbers of the messages.
+        noticed_at: when the message after them was processed, in ISO 8601 UTC.
+    """
+
+    publisher: str
+    first: int
+    last: int
+    noticed_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance:
+    """Say what became of all events of a type: accepted = stored + duplicates + dropped + dead.
+
+    Attributes:
+        accepted: events of all messages that were processed.
+        stored: events in the store.
+        duplicates: what remains.
+        dropped, dead: how many were left out on purpose, or became dead letters.
+        reasons: reason -> how many were dropped for it.
+        refused: events whose publisher could send them nowhere, and told its caller.
+        lost: events whose publisher could send them nowhere and could tell nobody.
+        missing: holes among the numbers of a publisher.
+        surplus: hours (ISO 8601 UTC) -> how many events are stored for which no entry speaks.
+        waiting_messages: in the queue; and, in this process's spool, `spooled_messages`.
+    """
+
+    accepted: int
+    stored: int
+    duplicates: int
+    dropped: int
+    dead: int
+    reasons: Mapping[str, int]
+    refused: int
+    lost: int
+    missing: tuple[Missing, ...]
+    surplus: Mapping[str, int]
+    waiting_messages: int
+    spooled_messages: int
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether nothing was lost, and nothing stored of which nobody knows."""
+        return not (self.lost or self.missing or self.surplus)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the balance as JSON values."""
+        return {"is_closed": self.is_closed, **asdict(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalanceReport:
+    """Be the balance of each event type, by its name in `types`."""
+
+    types: Mapping[str, Balance]
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether all of them are."""
+        return all(balance.is_closed for balance in self.types.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return {
+            "is_closed": self.is_closed,
+            "types": {name: balance.as_dict() for name, balance in self.types.items()},
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetentionReport:
+    """Say what was deleted since it may not be kept any longer; or would be, in a dry run.
+
+    Attributes:
+        is_dry_run: whether nothing was deleted.
+        before: what is from before this time goes, ISO 8601 UTC.
+        salts: alias of an event type -> how many keys of visitor ids were destroyed.
+        dead_letters: event type -> how many dead letters expired.
+        spooled_messages: queue -> how many messages expired in the spool of this process; they
+            were never counted.
+        errors: one of these three, or `remains` on the disk -> why not all of it was deleted.
+    """
+
+    is_dry_run: bool
+    before: str
+    salts: Mapping[str, int] = field(default_factory=dict)
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
+    spooled_messages: Mapping[str, int] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """Return how many of each."""
+        return {
+            "salts": sum(self.salts.values()),
+            "dead_letters": sum(self.dead_letters.values()),
+            "spooled_messages": sum(self.spooled_messages.values()),
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProcessCounters:
+    """Say what this process has done since it began; at least so much.
+
+    Attributes:
+        published: ``sent``, ``spooled``, ``refused`` (the caller was told) or ``lost`` -> events.
+        failed_signals: event type -> signals of which a builder made no event.
+        processed: (event type, outcome) -> events.
+    """
+
+    published: Mapping[str, int]
+    failed_signals: Mapping[str, int]
+    processed: Mapping[tuple[str, str], int]

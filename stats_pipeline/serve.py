@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import socket
 import threading
@@ -16,11 +15,15 @@ from waitress import create_server
 
 from stats_pipeline.errors import ConfigurationError, StatsError
 from stats_pipeline.pipeline import Pipeline
+from stats_pipeline.text import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: How long the thread rests between two rounds.
 ROUND_EVERY_SECONDS = 5.0
+
+#: What has to go goes a day later at most.
+RETENTION_EVERY_SECONDS = 24 * 60 * 60.0
 
 #: So that aggregations get their turn while events keep coming in.
 PROCESS_AT_MOST_SECONDS = 5.0
@@ -30,7 +33,10 @@ STOP_WITHIN_SECONDS = 10.0
 
 
 class BackgroundWork:
-    """Process events and update aggregations again and again, while the context lasts."""
+    """Process events and update aggregations again and again, while the context lasts.
+
+    Once a day, and at the beginning, delete what may not be kept any longer.
+    """
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -52,11 +58,18 @@ class BackgroundWork:
 
     def _run(self) -> None:
         pipeline: Pipeline = self._app.extensions["stats_pipeline"]
+        retention_at = pipeline.clock.monotonic()
         while not self._is_over.is_set():
             try:
                 with self._app.app_context():
-                    pipeline.process_events(time_limit_seconds=PROCESS_AT_MOST_SECONDS)
+                    pipeline.process_events(
+                        time_limit_seconds=PROCESS_AT_MOST_SECONDS,
+                        should_stop=self._is_over.is_set,
+                    )
                     pipeline.update()
+                    if pipeline.clock.monotonic() >= retention_at:
+                        retention_at += RETENTION_EVERY_SECONDS
+                        pipeline.apply_retention()
             except StatsError as error:
                 logger.warning("Processing failed and is tried again: %s", error)
             except Exception:
@@ -77,7 +90,10 @@ def serve(app: Flask, *, host: str, port: int, on_ready: Callable[[str], None]) 
         )
     except OSError as error:
         raise ConfigurationError(f"Can't listen at {host}:{port}: {error.strerror}") from error
-    server = create_server(app, sockets=[listening])
+    # Before the app sees it: the server would put a body of a gigabyte on the disk.
+    largest_bytes = app.config["MAX_CONTENT_LENGTH"]
+    limit = {} if largest_bytes is None else {"max_request_body_size": largest_bytes}
+    server = create_server(app, sockets=[listening], **limit)
     try:
         with _stopped_by_signals(), BackgroundWork(app):
             name = f"[{host}]" if is_ipv6 else host

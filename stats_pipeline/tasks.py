@@ -18,7 +18,6 @@ where it is asked for a name that nobody registered, or where the configuration 
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -26,17 +25,22 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
 from celery.signals import worker_process_shutdown
 from flask import Flask, has_app_context
+from kombu.exceptions import OperationalError
 
+from stats_pipeline.aggregations.update import INTERVALS_AT_ONCE
+from stats_pipeline.clock import format_time
 from stats_pipeline.errors import ConfigurationError
-from stats_pipeline.events.publisher import close_all
+from stats_pipeline.events.lifetime import close_all
 from stats_pipeline.ext import NAME, current_stats
 from stats_pipeline.importing import load
+from stats_pipeline.intervals import Period
 from stats_pipeline.pipeline import Pipeline
+from stats_pipeline.text import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 PROCESS_EVERY_SECONDS = 5.0
 
@@ -46,6 +50,9 @@ PROCESS_AT_MOST_SECONDS = 30.0
 
 #: An update is a single search where nothing has changed.
 UPDATE_EVERY_SECONDS = 60.0
+
+#: What has to go goes a day later at most.
+RETENTION_EVERY_SECONDS = 24 * 60 * 60.0
 
 #: A tick that no worker has begun when the next one comes is dropped: ticks never pile up.
 EXPIRES_AT_SHARE = 0.9
@@ -62,6 +69,11 @@ beat_schedule: dict[str, dict[str, Any]] = {
         "task": "stats_pipeline.update_aggregations",
         "schedule": UPDATE_EVERY_SECONDS,
         "options": {"expires": UPDATE_EVERY_SECONDS * EXPIRES_AT_SHARE},
+    },
+    "stats-apply-retention": {
+        "task": "stats_pipeline.apply_retention",
+        "schedule": RETENTION_EVERY_SECONDS,
+        "options": {"expires": RETENTION_EVERY_SECONDS * EXPIRES_AT_SHARE},
     },
 }
 
@@ -81,11 +93,40 @@ def process_events(
     return report.as_dict()
 
 
-@shared_task(name="stats_pipeline.update_aggregations", ignore_result=True)  # type: ignore[untyped-decorator]
-def update_aggregations(names: Sequence[str] | None = None) -> dict[str, Any]:
-    """Bring these aggregations (None: all) up to date; return the report as a dict."""
+@shared_task(bind=True, name="stats_pipeline.update_aggregations", ignore_result=True)  # type: ignore[untyped-decorator]
+def update_aggregations(
+    self: Task, names: Sequence[str] | None = None, start: str | None = None, end: str | None = None
+) -> dict[str, Any]:
+    """Bring these aggregations (None: all) up to date; return the report as a dict.
+
+    In a worker, where much is dirty, it does a part and makes tasks of the rest, by aggregation and
+    range of time, which all workers share. What fails stays dirty, and is tried again by the next
+    tick.
+    """
+    hand_over = None if self.request.called_directly else _hand_over
     with _pipeline() as pipeline:
-        return pipeline.update(names).as_dict()
+        return pipeline.update(names, start, end, hand_over=hand_over).as_dict()
+
+
+def _hand_over(name: str, intervals: Sequence[Period]) -> None:
+    for position in range(0, len(intervals), INTERVALS_AT_ONCE):
+        some = intervals[position : position + INTERVALS_AT_ONCE]
+        bounds = {"start": format_time(some[0].start), "end": format_time(some[-1].end)}
+        try:
+            update_aggregations.apply_async(
+                kwargs={"names": [name], **bounds}, expires=UPDATE_EVERY_SECONDS * EXPIRES_AT_SHARE
+            )
+        except OperationalError as error:
+            # They stay dirty, and the next tick comes to them.
+            logger.warning("The broker takes no task for %s: %s", name, error)
+            return
+
+
+@shared_task(name="stats_pipeline.apply_retention", ignore_result=True)  # type: ignore[untyped-decorator]
+def apply_retention() -> dict[str, Any]:
+    """Delete what may not be kept any longer; return the report as a dict."""
+    with _pipeline() as pipeline:
+        return pipeline.apply_retention().as_dict()
 
 
 def make_app() -> Flask:

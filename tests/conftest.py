@@ -15,7 +15,13 @@ from scripts.services.server import wait_until
 pytest_plugins = ["tests.services", "tests.support"]
 
 ENVIRONMENT_FILE = Path(__file__).parents[1] / ".services" / "env"
-SERVER_FIXTURES = {"elasticsearch_url", "amqp_url", "private_elasticsearch", "private_rabbitmq"}
+SERVER_FIXTURES = {
+    "amqp_url",
+    "elasticsearch_url",
+    "private_elasticsearch",
+    "private_rabbitmq",
+    "secured",
+}
 THREADS_END_WITHIN_SECONDS = 5
 
 #: Folders and files whose tests start programs: exact, and not a matter of seconds.
@@ -29,9 +35,14 @@ STARTING_PROCESSES = {
     "packaging",
     "servers",
     "test_after_fork.py",
+    "test_audit.py",
     "test_installed_package.py",
+    "test_passwords.py",
     "test_runs.py",
+    "test_doctor_workers.py",
+    "test_flask.py",
     "test_script.py",
+    "test_serve.py",
 }
 
 

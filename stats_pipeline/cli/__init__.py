@@ -1,12 +1,21 @@
 """The command line: `flask stats ...` in a host, `stats ...` for the stand-alone application.
 
-Both are the same commands, imported when they are asked for. `stats_command` and `Output` are there
-for the commands of other packages too; nothing else here may be relied on.
+Both are the same commands, imported when they are asked for. `stats_command`, `Output` and
+`open_lines` are there for the commands of other packages too; nothing else here may be relied on.
 """
 
 from stats_pipeline.cli.commands import stats
+from stats_pipeline.cli.lines import OpenFile, open_lines, size_bytes
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output
 from stats_pipeline.cli.script import main
 
-__all__ = ["Output", "main", "stats", "stats_command"]
+__all__ = [
+    "OpenFile",
+    "Output",
+    "main",
+    "open_lines",
+    "size_bytes",
+    "stats",
+    "stats_command",
+]

@@ -20,8 +20,25 @@ Exit codes:
 _EVENTS = LazyGroup(
     "events",
     path="events",
-    lazy={"process": "stats_pipeline.cli.process:process"},
-    help="Bring events in, and process those that wait.",
+    lazy={
+        "erase": "stats_pipeline.cli.erase:erase",
+        "export": "stats_pipeline.cli.event_export:export",
+        "import": "stats_pipeline.cli.event_import:import_events",
+        "process": "stats_pipeline.cli.process:process",
+        "undo-import": "stats_pipeline.cli.event_import:undo_import",
+    },
+    help="Bring events in and out, and process those that wait.",
+)
+
+_ANNOTATIONS = LazyGroup(
+    "annotations",
+    path="annotations",
+    lazy={
+        "delete": "stats_pipeline.cli.annotations:delete",
+        "list": "stats_pipeline.cli.annotations:list_annotations",
+        "set": "stats_pipeline.cli.annotations:set_facts",
+    },
+    help="Look after facts that people know, as when a version was released.",
 )
 
 _DEAD_LETTERS = LazyGroup(
@@ -31,6 +48,7 @@ _DEAD_LETTERS = LazyGroup(
         "list": "stats_pipeline.cli.dead_letters:list_letters",
         "purge": "stats_pipeline.cli.dead_letters:purge",
         "replay": "stats_pipeline.cli.dead_letters:replay",
+        "show": "stats_pipeline.cli.dead_letters:show",
     },
     help="Look after events that could not be counted.",
 )
@@ -42,14 +60,25 @@ _MIGRATE = LazyGroup(
     help="Come from other software: translate its configuration, bring its events over.",
 )
 
+_RETENTION = LazyGroup(
+    "retention",
+    path="retention",
+    lazy={"apply": "stats_pipeline.cli.retention:apply"},
+    help="Delete what may not be kept any longer.",
+)
+
 COMMANDS: Mapping[str, str | click.Command] = {
+    "annotations": _ANNOTATIONS,
+    "balance": "stats_pipeline.cli.balance:balance",
     "dead-letters": _DEAD_LETTERS,
+    "doctor": "stats_pipeline.cli.doctor:doctor",
     "events": _EVENTS,
     "init": "stats_pipeline.cli.init:init",
     "list": "stats_pipeline.cli.registrations:list_registrations",
     "migrate": _MIGRATE,
     "query": "stats_pipeline.cli.query:query",
     "reset": "stats_pipeline.cli.update:reset",
+    "retention": _RETENTION,
     "serve": "stats_pipeline.cli.serve:serve",
     "status": "stats_pipeline.cli.status:status",
     "update": "stats_pipeline.cli.update:update",

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import click
+from flask.cli import NoAppException
 
 from stats_pipeline.errors import QueueError, StatsError, StoreError
+from stats_pipeline.text import one_line
 
 
 class UserError(click.ClickException):
@@ -16,7 +18,7 @@ class UserError(click.ClickException):
     exit_code = 2
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(one_line(" ".join(message.split())))
 
 
 class Unavailable(UserError):
@@ -40,6 +42,8 @@ def one_line_errors() -> Iterator[None]:
     """Turn what users and operators can mend into one line; bugs keep their traceback."""
     try:
         yield
+    except NoAppException:  # Flask says it in its own way, with the traceback of the host's module
+        raise
     except click.UsageError as error:
         hint = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
         raise UserError(error.format_message().rstrip(".") + hint) from error

@@ -8,9 +8,12 @@ from functools import wraps
 from typing import Any
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 
+from stats_pipeline.cli.errors import UserError
 from stats_pipeline.cli.output import Output, show_log
+from stats_pipeline.ext import NAME
 
 #: By the number of -v. Without one, a command says in its own words what went wrong.
 LOG_LEVELS = (logging.CRITICAL, logging.INFO, logging.DEBUG)
@@ -34,6 +37,10 @@ def stats_command(function: Callable[..., None]) -> Callable[..., None]:
     @wraps(function)
     def command(*args: Any, as_json: bool, verbosity: int, **kwargs: Any) -> None:
         show_log(LOG_LEVELS[min(verbosity, len(LOG_LEVELS) - 1)])
+        if NAME not in current_app.extensions:
+            raise UserError(
+                f"The app {current_app.name!r} has no statistics: call StatsPipeline(app) in it"
+            )
         function(Output(as_json=as_json, verbosity=verbosity), *args, **kwargs)
 
     return command

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import time
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+
+from stats_pipeline.text import json_lines, one_line
 
 #: Called with how much is done and how much there is; the second may grow.
 Progress = Callable[[int, int], None]
@@ -35,10 +36,10 @@ class Output:
     def result(self, data: Any, text: Iterable[str]) -> None:
         """Say the result, as JSON or as lines of text."""
         if self.as_json:
-            click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=str))
+            click.echo(json_lines(data))
         else:
             for line in text:
-                click.echo(line)
+                click.echo(one_line(line))
 
     def summary(self, data: Any, text: Iterable[str]) -> None:
         """Say the result of a job that is fit for cron: as text only to a person or with -v."""
@@ -47,7 +48,7 @@ class Output:
 
     def warning(self, text: str) -> None:
         """Say that something needs attention."""
-        click.echo(f"Warning: {' '.join(text.split())}", err=True)
+        click.echo(one_line(f"Warning: {' '.join(text.split())}"), err=True)
 
     @contextmanager
     def progress(self, label: str) -> Iterator[Progress]:
@@ -116,7 +117,7 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    return one_line(value)
 
 
 def _on_bar(bar: Any) -> Progress:

@@ -8,6 +8,7 @@ from stats_pipeline import current_stats
 from stats_pipeline.cli.errors import fail_if_any
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output, table
+from stats_pipeline.cli.stopping import asked_to_stop
 
 EPILOG = """\b
 Examples:
@@ -33,11 +34,11 @@ def process(output: Output, types: tuple[str, ...], time_limit_seconds: float | 
 
     Of all active types, or of those that are named. Works until the queue is empty or the time
     is up. Fit for cron: prints nothing there unless something is wrong, and may overlap with
-    other runs.
+    other runs. On SIGTERM it finishes its batch and ends.
     """
-    with output.progress("Processing") as progress:
+    with output.progress("Processing") as progress, asked_to_stop() as should_stop:
         report = current_stats.process_events(
-            list(types) or None, time_limit_seconds, progress=progress
+            list(types) or None, time_limit_seconds, progress=progress, should_stop=should_stop
         )
     rows = [[name, *(getattr(each, c) for c in COLUMNS)] for name, each in report.types.items()]
     output.summary(report.as_dict(), table(rows, ("event type", *COLUMNS)))

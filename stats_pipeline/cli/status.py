@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import click
 
 from stats_pipeline import current_stats
 from stats_pipeline.cli.options import stats_command
-from stats_pipeline.cli.output import Output, tree
+from stats_pipeline.cli.output import Output, table
+
+#: Runs that are shown without -v.
+FEW_RUNS = 5
+
+EVENT_COLUMNS = (
+    "event type",
+    "waiting messages",
+    "oldest waiting",
+    "stored",
+    "robots",
+    "last 24 h",
+    "robots in 24 h",
+)
+AGGREGATION_COLUMNS = ("aggregation", "dirty intervals", "up to date as of")
+RUN_COLUMNS = ("ended at", "job", "times", "what was done")
 
 
 @click.command()
@@ -14,7 +32,72 @@ from stats_pipeline.cli.output import Output, tree
 def status(output: Output) -> None:
     """Show how the pipeline is doing.
 
-    What waits, how fresh each aggregation is, and how much could not be counted.
+    What waits and since when, what is stored and how much of it is by robots, how fresh each
+    aggregation is, what could not be counted, and what the last runs did (-v: more of them).
     """
     found = current_stats.status()
-    output.result(found, tree(found))
+    output.result(found, _lines(found, many_runs=output.verbosity > 0))
+
+
+def _lines(found: Mapping[str, Any], *, many_runs: bool) -> Iterator[str]:
+    yield f"store: {found['store']}"
+    yield f"queue: {found['queue']}"
+    yield f"spooled_messages: {found['spooled_messages']}"
+    yield f"dead_letters: {found['dead_letters']}"
+    yield from _dead_letters(found["dead_letter_summary"])
+    yield from _section("events", list(_events(found["events"])), EVENT_COLUMNS, "none is active")
+    aggregations = list(_aggregations(found["aggregations"]))
+    yield from _section("aggregations", aggregations, AGGREGATION_COLUMNS, "none is registered")
+    runs = found["runs"] if many_runs else found["runs"][:FEW_RUNS]
+    yield from _section("last runs", [_run(run) for run in runs], RUN_COLUMNS, "nothing yet")
+
+
+def _section(
+    title: str, rows: list[list[Any]], columns: tuple[str, ...], empty: str
+) -> Iterator[str]:
+    yield ""
+    if rows:
+        yield f"{title}:"
+        yield from (f"  {line}" for line in table(rows, columns))
+    else:
+        yield f"{title}: {empty}"
+
+
+def _dead_letters(summary: Mapping[str, Any]) -> Iterator[str]:
+    if not summary["total"]:
+        return
+    yield f"  in the last 24 h: {summary['last_day']}, oldest: {summary['oldest']}"
+    for event_type, kinds in summary["types"].items():
+        counts = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+        yield f"  {event_type}: {counts}"
+
+
+def _events(events: Mapping[str, Any]) -> Iterator[list[Any]]:
+    for name, each in events.items():
+        yield [
+            name,
+            each["waiting_messages"],
+            each["oldest_waiting"],
+            each["stored_events"],
+            _percent(each["robot_share"]),
+            each["stored_events_last_day"],
+            _percent(each["robot_share_last_day"]),
+        ]
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{share:.1%}"
+
+
+def _aggregations(aggregations: Mapping[str, Any]) -> Iterator[list[Any]]:
+    for name, each in aggregations.items():
+        if "error" in each:
+            yield [name, "-", each["error"]]
+        else:
+            yield [name, each["dirty_intervals"], each["as_of"] or "never updated"]
+
+
+def _run(run: Mapping[str, Any]) -> list[Any]:
+    done = ", ".join(f"{number} {name}" for name, number in run["done"].items() if number)
+    failed = (f"{name}: {error}" for name, error in run["errors"].items())
+    return [run["ended_at"], run["job"], run["times"], "; ".join(filter(None, [done, *failed]))]

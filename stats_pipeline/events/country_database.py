@@ -6,18 +6,18 @@ could leave locked: threads that come at once may each read it, and one of them 
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stats_pipeline.errors import ConfigurationError
+from stats_pipeline.text import get_logger
 
 if TYPE_CHECKING:
     from maxminddb import Reader
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: What tells one file of a path from the next: time of change (ns), size in bytes, inode.
 Version = tuple[int, int, int]

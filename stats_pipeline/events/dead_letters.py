@@ -1,85 +1,51 @@
 """Dead letters: events that can't be counted, kept whole so that they can be mended and replayed.
 
-They are documents in the store, written before the acknowledgement of their message. The event is
-kept as it was before the first preprocessor, so it holds raw data.
+They are documents in the store, written before the acknowledgement of their message.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
-from uuid import uuid4
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from typing import Any
 
 from stats_pipeline.clock import Clock, format_time
-from stats_pipeline.errors import StatsError, StoreRefused
+from stats_pipeline.errors import InvalidParameter, UnknownDeadLetter
 from stats_pipeline.events.identity import digest
+from stats_pipeline.events.letter import (
+    LONGEST_ERROR,
+    DeadLetter,
+    DeadLetterSummary,
+    Kind,
+    ReplayReport,
+    When,
+    letters_where,
+)
+from stats_pipeline.events.letter_box import LetterBox
+from stats_pipeline.events.replay import Replay
 from stats_pipeline.model import Event, Filter
-from stats_pipeline.stores.protocol import Delete, Document, Put, Store, Verdict
-from stats_pipeline.stores.writing import write
-from stats_pipeline.templates import IndexTemplate
+from stats_pipeline.stores.protocol import Store
 
-Kind = Literal["invalid", "preprocessor", "rejected", "too_late", "undecodable"]
-
-ALIAS = "stats_pipeline-dead-letters"
-
-#: Replayed and purged in batches of this many.
+#: Read by id and deleted in batches of this many.
 BATCH = 500
-
-#: Characters of an error that are kept.
-LONGEST_ERROR = 2_000
-
-_PROPERTIES: dict[str, dict[str, Any]] = {
-    "id": {"type": "keyword"},
-    "event_type": {"type": "keyword"},
-    "kind": {"type": "keyword"},
-    "stage": {"type": "keyword"},
-    "error": {"type": "text", "index": False},
-    "time": {"type": "date"},
-    "tries": {"type": "integer"},
-    # Not indexed: whatever made the event impossible must not make its dead letter impossible.
-    "event": {"type": "text", "index": False},
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeadLetter:
-    """Be an event that could not be counted.
-
-    Attributes:
-        id: deterministic, so that a redelivered message leaves one dead letter.
-        event_type: the type whose queue it came from.
-        event: as it was before the first preprocessor; text where it was not even JSON.
-        kind: why, as one of five words.
-        error: why, in a sentence.
-        stage: where, as the preprocessor's name.
-        time: when, ISO 8601 UTC.
-        tries: how often it was tried.
-    """
-
-    id: str
-    event_type: str
-    event: Any
-    kind: Kind
-    error: str
-    stage: str
-    time: str
-    tries: int = 1
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the dead letter as JSON values."""
-        # Not `asdict`, which copies the event as well, level by level.
-        return dict(vars(self))
 
 
 class DeadLetters:
     """Keep, list, replay and purge dead letters.
 
+    Which ones is said by ids, or else by what they have in common: `event_type`, `kind`, and
+    their time, from `since` on and `before` another (ISO 8601 text or a datetime). Without any of
+    these it is all of them.
+
     Args:
         store: where they are kept.
         prefix: stands before the name of their index.
         publish: puts events into the queue of a type again and returns when it has them.
+        is_active: tells whether an event type has a queue to be put into.
         clock: for their time.
     """
 
@@ -89,14 +55,12 @@ class DeadLetters:
         *,
         prefix: str,
         publish: Callable[[str, Sequence[Event]], None],
+        is_active: Callable[[str], bool],
         clock: Clock,
     ) -> None:
-        self._store = store
-        self._alias = prefix + ALIAS
-        self._index = f"{self._alias}-1"
-        self._publish = publish
+        self._box = LetterBox(store, prefix=prefix, clock=clock)
+        self._replay = Replay(self._box, publish=publish, is_active=is_active)
         self._clock = clock
-        self._is_ready = False
 
     def of(self, event_type: str, event: Any, kind: Kind, error: str, stage: str) -> DeadLetter:
         """Return a dead letter of this event, not yet kept."""
@@ -117,107 +81,147 @@ class DeadLetters:
         if not letters:
             return
         unique = {letter.id: letter for letter in letters}
-        earlier = self._store.get(self._index, list(unique))
-        self._write(
+        earlier = self._box.get(list(unique))
+        self._box.write(
             [
-                letter
-                if before is None
-                else replace(letter, tries=letter.tries + int(before.body["tries"]))
-                for letter, before in zip(unique.values(), earlier, strict=True)
+                replace(letter, tries=letter.tries + earlier[id_].tries)
+                if id_ in earlier
+                else letter
+                for id_, letter in unique.items()
             ]
         )
 
     def prepare(self) -> None:
         """Make their index exist."""
-        if not self._is_ready:
-            template = IndexTemplate(self._alias, _PROPERTIES, {}, {})
-            self._store.put_template(template)
-            self._store.create_index(self._index, template, aliased=True)
-            self._is_ready = True
+        self._box.prepare()
 
-    def count(self) -> int:
+    def count(
+        self,
+        event_type: str | None = None,
+        kind: str | None = None,
+        *,
+        since: When = None,
+        before: When = None,
+    ) -> int:
         """Return how many there are."""
-        self._store.refresh([self._index])
-        with self._store.snapshot([self._index]) as snapshot:
-            return snapshot.count(Filter())
+        where = letters_where(event_type, kind, since, before)
+        with self._box.snapshot() as snapshot:
+            return snapshot.count(where)
 
-    def list(self, event_type: str | None = None, kind: str | None = None) -> list[DeadLetter]:
-        """Return the dead letters, oldest first, of one event type or kind where asked for."""
-        where = Filter()
-        if event_type is not None:
-            where = where.where("event_type", [event_type])
-        if kind is not None:
-            where = where.where("kind", [kind])
-        return list(self._find(where))
+    def summary(self) -> DeadLetterSummary:
+        """Return how many there are of each event type and kind, and how fast they grow."""
+        recent = Filter().between("time", start=self._clock.now() - timedelta(days=1))
+        types: dict[str, dict[str, int]] = {}
+        with self._box.snapshot() as snapshot:
+            for group in snapshot.groups(Filter(), ["event_type", "kind"], {}):
+                event_type, kind = group.key
+                types.setdefault(event_type, {})[kind] = group.count
+            oldest = next(snapshot.scan(Filter(), ["time"]), None)
+            return DeadLetterSummary(
+                total=sum(sum(kinds.values()) for kinds in types.values()),
+                last_day=snapshot.count(recent),
+                oldest=None if oldest is None else oldest.body["time"],
+                types=types,
+            )
 
-    def replay(self, ids: Sequence[str] | None = None) -> int:
-        """Put these dead letters (all where ids is None) into their queues again; return how many.
+    def list(
+        self,
+        event_type: str | None = None,
+        kind: str | None = None,
+        *,
+        since: When = None,
+        before: When = None,
+        limit: int | None = None,
+    ) -> list[DeadLetter]:
+        """Return the dead letters, oldest first; of many, only the first `limit`."""
+        where = letters_where(event_type, kind, since, before)
+        return list(islice(self._box.find(where), limit))
 
-        Each is deleted only when the queue has it. Those that are no events stay.
+    def show(self, id_: str) -> DeadLetter:
+        """Return one dead letter.
+
+        Raises:
+            UnknownDeadLetter: there is none of this id.
         """
-        replayed = 0
-        batches: dict[str, list[DeadLetter]] = {}
-        for letter in self._find(_of_ids(ids)):
-            if isinstance(letter.event, dict):
-                batch = batches.setdefault(letter.event_type, [])
-                batch.append(letter)
-                if len(batch) == BATCH:
-                    replayed += self._replay(batches.pop(letter.event_type))
-        return replayed + sum(self._replay(batch) for batch in batches.values())
+        (letter,) = self._of_ids([id_])
+        return letter
 
-    def purge(self, ids: Sequence[str] | None = None) -> int:
-        """Delete these dead letters (all where ids is None) for good; return how many."""
-        found = [letter.id for letter in self._find(_of_ids(ids))]
-        for position in range(0, len(found), BATCH):
-            self._delete(found[position : position + BATCH])
-        return len(found)
+    def replay(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        event_type: str | None = None,
+        kind: str | None = None,
+        since: When = None,
+        before: When = None,
+    ) -> ReplayReport:
+        """Put dead letters into their queues again; report how many, and which ones can't be.
 
-    def _replay(self, letters: Sequence[DeadLetter]) -> int:
-        # First under ids of their own: a fast worker may bury an event again before this returns,
-        # and what it wrote must not be deleted here.
-        copies = [replace(letter, id=uuid4().hex) for letter in letters]
-        self._move(letters, copies)
-        try:
-            self._publish(letters[0].event_type, [letter.event for letter in letters])
-        except StatsError:
-            self._move(copies, letters)
-            raise
-        self._delete([copy.id for copy in copies])
-        return len(letters)
+        Each is deleted only when the queue has it, so that one may be replayed twice, which counts
+        nothing twice, but none is lost.
 
-    def _move(self, letters: Sequence[DeadLetter], to: Sequence[DeadLetter]) -> None:
-        self._write(to)
-        self._delete([letter.id for letter in letters])
+        Raises:
+            UnknownDeadLetter: there is none of one of these ids; nothing was done.
+            QueueError: the queue takes no more; what it did not take is kept.
+        """
+        return self._replay.run(self._chosen(ids, event_type, kind, since, before))
 
-    def _write(self, letters: Sequence[DeadLetter]) -> None:
-        self.prepare()
-        bodies = [{**each.as_dict(), "event": json.dumps(each.event)} for each in letters]
-        operations = [Put(self._index, body["id"], body) for body in bodies]
-        try:
-            results = write(self._store, operations, self._clock)
-        except StoreRefused:
-            self._is_ready = False  # Perhaps its index was deleted: made again at the next try.
-            raise
-        for result in results:
-            if result.verdict is Verdict.NEVER:
-                raise StoreRefused(f"The store refuses a dead letter: {result.reason}")
+    def purge(
+        self,
+        ids: Sequence[str] | None = None,
+        *,
+        event_type: str | None = None,
+        kind: str | None = None,
+        since: When = None,
+        before: When = None,
+    ) -> int:
+        """Delete dead letters for good; return how many.
 
-    def _delete(self, ids: Sequence[str]) -> None:
-        write(self._store, [Delete(self._index, id_) for id_ in ids], self._clock)
-        self._store.refresh([self._index])
+        Raises:
+            UnknownDeadLetter: there is none of one of these ids; nothing was done.
+        """
+        return self._delete(self._chosen(ids, event_type, kind, since, before)).total()
 
-    def _find(self, where: Filter) -> Iterator[DeadLetter]:
-        self._store.refresh([self._index])
-        with self._store.snapshot([self._index]) as snapshot:
-            for document in snapshot.scan(where, ["time", "id"]):
-                yield _read(document)
+    def expire(self, before: datetime, *, dry_run: bool = False) -> Mapping[str, int]:
+        """Delete those that are older; return how many of each event type, which are lost now.
 
+        A dry run only counts them.
+        """
+        old = self._box.find(Filter().between("time", end=before))
+        found = Counter(each.event_type for each in old) if dry_run else self._delete(old)
+        return dict(sorted(found.items()))
 
-def _of_ids(ids: Sequence[str] | None) -> Filter:
-    # An empty list asks for nothing; a filter needs at least one value.
-    return Filter() if ids is None else Filter().where("id", list(ids) or [""])
+    def _delete(self, letters: Iterator[DeadLetter]) -> Counter[str]:
+        deleted: Counter[str] = Counter()
+        while batch := list(islice(letters, BATCH)):
+            self._box.delete(letter.id for letter in batch)
+            deleted.update(letter.event_type for letter in batch)
+        return deleted
 
+    def _chosen(
+        self,
+        ids: Sequence[str] | None,
+        event_type: str | None,
+        kind: str | None,
+        since: When,
+        before: When,
+    ) -> Iterator[DeadLetter]:
+        where = letters_where(event_type, kind, since, before)
+        if ids is None:
+            return self._box.find(where)
+        if where.clauses:
+            raise InvalidParameter("Give the ids of dead letters, or what they have in common")
+        return self._of_ids(ids)
 
-def _read(document: Document) -> DeadLetter:
-    body = dict(document.body)
-    return DeadLetter(**{**body, "event": json.loads(body["event"])})
+    def _of_ids(self, ids: Sequence[str]) -> Iterator[DeadLetter]:
+        unique = [*dict.fromkeys(ids)]
+        batches = [unique[start : start + BATCH] for start in range(0, len(unique), BATCH)]
+        unknown = [*chain.from_iterable(map(self._unknown, batches))]
+        if unknown:
+            raise UnknownDeadLetter(unknown)
+        # Read again, batch by batch, since all of them may be too much to be held.
+        return chain.from_iterable(self._box.get(batch).values() for batch in batches)
+
+    def _unknown(self, ids: Sequence[str]) -> Iterator[str]:
+        found = self._box.get(ids)
+        return (id_ for id_ in ids if id_ not in found)

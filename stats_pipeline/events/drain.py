@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from math import inf
 from typing import Any, Protocol
 
 from stats_pipeline.clock import Clock
-from stats_pipeline.errors import StatsError
+from stats_pipeline.errors import QueueError, StatsError
+from stats_pipeline.events import probes
 from stats_pipeline.events.dead_letters import DeadLetters
-from stats_pipeline.events.envelope import decode
+from stats_pipeline.events.ledger import Entry, Ledger
+from stats_pipeline.events.letter import DeadLetter
+from stats_pipeline.events.messages import Received, decode
+from stats_pipeline.events.probes import Probe
 from stats_pipeline.queues.protocol import Consumer, Message, Queue
 from stats_pipeline.registry import EventDefinition
-from stats_pipeline.reports import TypeReport
+from stats_pipeline.reports import Outcome, TypeReport
+from stats_pipeline.stores.protocol import State
+from stats_pipeline.text import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 Progress = Callable[[int, int], None]
 
 #: Events in one bulk: enough to be fast, little enough to be held in memory many times over.
 BATCH_EVENTS = 2_000
+
+#: Of the messages of one bulk, so that memory is bounded where events are large.
+BATCH_BYTES = 8_000_000
+
+#: Of a message that is none of ours: its dead letter must fit into a request, with all escapes.
+KEPT_BYTES = 1_000_000
 
 #: A batch of at least so many events of which more than the share is dead ends the drain.
 ALARM_EVENTS = 1_000
@@ -31,83 +43,145 @@ ALARM_SHARE = 0.05
 class Indexer(Protocol):
     """Take events into the store; what a `processor_class` makes."""
 
-    def index(self, events: list[Any]) -> TypeReport:
-        """Store these events; safe to repeat."""
+    def index(self, events: Sequence[Any]) -> Sequence[Outcome]:
+        """Store these events and return what became of each, in order; safe to repeat."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
-    """Be a finished batch, and about how many events were waiting behind it."""
+    """Collect messages that are finished together.
 
-    report: TypeReport
-    waiting_events: int
-
-
-def drain(
-    definition: EventDefinition,
-    indexer: Indexer,
-    *,
-    queue: Queue,
-    dead_letters: DeadLetters,
-    clock: Clock,
-    time_limit_seconds: float | None = None,
-    progress: Progress | None = None,
-) -> TypeReport:
-    """Process the waiting events of one type until none is left or the time is up.
-
-    One batch is done in any case. Messages are acknowledged after their batch is finished; on an
-    error, which the report then tells, they stay in the queue.
+    Attributes:
+        messages: as the queue gave them.
+        probes: test messages among them; all others follow.
+        received: what each holds; its text where it is no message of ours.
+        letters: the dead letter of each that is no message of ours, else None.
+        size_events, size_bytes: of all of them.
     """
-    deadline = clock.monotonic() + (inf if time_limit_seconds is None else time_limit_seconds)
-    report = TypeReport()
-    try:
-        for batch in _batches(definition, indexer, queue, dead_letters):
-            report += batch.report
-            if progress:
-                progress(report.taken, report.taken + batch.waiting_events)
-            if batch.report.alarm or clock.monotonic() >= deadline:
-                break
-    except StatsError as error:
-        logger.error("%s: %s", definition.title, error)
-        return report + TypeReport(error=str(error))
-    return report
+
+    messages: list[Message] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
+    letters: list[DeadLetter | None] = field(default_factory=list)
+    size_events: int = 0
+    size_bytes: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether it is large enough."""
+        return self.size_events >= BATCH_EVENTS or self.size_bytes >= BATCH_BYTES
+
+    def add(self, received: Received, letter: DeadLetter | None = None) -> None:
+        """Take in what a message holds."""
+        self.received.append(received)
+        self.letters.append(letter)
+        self.size_events += len(received.events)
 
 
-def _batches(
-    definition: EventDefinition, indexer: Indexer, queue: Queue, dead_letters: DeadLetters
-) -> Iterator[Batch]:
-    with queue.consume(definition.queue_name) as consumer:
-        while True:
-            messages, events, undecodable = _gather(consumer)
-            if not messages:
-                return
-            batch = indexer.index(events)
-            dead_letters.keep(
-                [
-                    dead_letters.of(definition.name, text, "undecodable", error, "queue")
-                    for text, error in undecodable
-                ]
-            )
-            consumer.acknowledge(messages)
-            lost = TypeReport(taken=len(undecodable), dead=len(undecodable))
-            report = batch + lost + TypeReport(alarm=_alarm(batch + lost))
-            # A guess: the messages that wait are as large as these were.
-            waiting = queue.depth(definition.queue_name) * report.taken // len(messages)
-            yield Batch(report, waiting)
+@dataclass(frozen=True, kw_only=True)
+class Drain:
+    """Process the waiting events of one type.
 
+    Attributes:
+        definition: of the event type.
+        indexer: takes its events.
+        queue: where they come from.
+        dead_letters: where messages go that are none of ours.
+        ledger: where every finished message is entered.
+        state: where probes are answered.
+        clock: for the time limit.
+    """
 
-def _gather(consumer: Consumer) -> tuple[list[Message], list[Any], list[tuple[str, str]]]:
-    messages: list[Message] = []
-    events: list[Any] = []
-    undecodable: list[tuple[str, str]] = []
-    while len(events) < BATCH_EVENTS and (message := consumer.take()) is not None:
-        messages.append(message)
+    definition: EventDefinition
+    indexer: Indexer
+    queue: Queue
+    dead_letters: DeadLetters
+    ledger: Ledger
+    state: State
+    clock: Clock
+
+    def run(
+        self,
+        *,
+        time_limit_seconds: float | None = None,
+        progress: Progress | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> TypeReport:
+        """Work until nothing is left, the time is up or it should stop; report what was done.
+
+        One batch is done in any case. Messages are acknowledged after their batch is finished; on
+        an error, which the report then tells, they stay in the queue.
+        """
+        limit_seconds = inf if time_limit_seconds is None else time_limit_seconds
+        deadline = self.clock.monotonic() + limit_seconds
+        report = TypeReport()
         try:
-            events += decode(message.body)
+            for done, messages in self._batches():
+                report += done
+                if progress:
+                    progress(report.taken, report.taken + self._waiting(done.taken, messages))
+                is_late = self.clock.monotonic() >= deadline
+                if done.alarm or is_late or (should_stop is not None and should_stop()):
+                    break
+        except StatsError as error:
+            logger.error("%s: %s", self.definition.title, error)
+            return report + TypeReport(error=str(error))
+        return report
+
+    def _batches(self) -> Iterator[tuple[TypeReport, int]]:
+        """Yield what became of each batch, and of how many messages it was."""
+        with self.queue.consume(self.definition.queue_name) as consumer:
+            while (batch := self._gather(consumer)).messages:
+                report = TypeReport.of_outcomes(self._finish(batch))
+                consumer.acknowledge(batch.messages)
+                yield report + TypeReport(alarm=_alarm(report)), len(batch.messages)
+
+    def _gather(self, consumer: Consumer) -> Batch:
+        batch = Batch()
+        while not batch.is_full and (message := consumer.take()) is not None:
+            batch.messages.append(message)
+            batch.size_bytes += len(message.body)
+            if probe := probes.read(message.body):
+                batch.probes.append(probe)
+            else:
+                self._read(message.body, batch)
+        return batch
+
+    def _read(self, body: bytes, batch: Batch) -> None:
+        try:
+            batch.add(decode(body))
         except ValueError as error:
-            undecodable.append((message.body.decode("utf-8", "backslashreplace"), str(error)))
-    return messages, events, undecodable
+            text = body[:KEPT_BYTES].decode("utf-8", "backslashreplace")
+            name = self.definition.name
+            letter = self.dead_letters.of(name, text, "undecodable", str(error), "queue")
+            batch.add(Received([text]), letter)
+
+    def _finish(self, batch: Batch) -> list[Outcome]:
+        """Do what must be done before the acknowledgement; return what became of each event."""
+        pairs = list(zip(batch.received, batch.letters, strict=True))
+        events = [event for received, letter in pairs if not letter for event in received.events]
+        indexed = iter(self.indexer.index(events))
+        self.dead_letters.keep([letter for letter in batch.letters if letter])
+        outcomes: list[Outcome] = []
+        entries: list[Entry] = []
+        for received, letter in pairs:
+            count = len(received.events)
+            own = [Outcome("dead")] if letter else list(islice(indexed, count))
+            outcomes += own
+            entries += self.ledger.processed(self.definition.name, received, own)
+        # After all that the entries speak of.
+        self.ledger.enter(entries)
+        for probe in batch.probes:
+            probes.answer(self.state, probe, self.clock)
+        return outcomes
+
+    def _waiting(self, events: int, messages: int) -> int:
+        """Return about how many events wait: in messages as large as those of the last batch."""
+        try:
+            return self.queue.depth(self.definition.queue_name) * events // messages
+        except QueueError:
+            return 0
 
 
 def _alarm(batch: TypeReport) -> str:

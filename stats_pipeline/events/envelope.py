@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from stats_pipeline.clock import epoch_milliseconds, format_time, parse_time
@@ -21,12 +19,6 @@ LARGEST_EVENT_BYTES = 1_000_000
 
 #: How deeply an event's lists and dicts may be nested: whatever works on it may go down into them.
 DEEPEST_NESTING = 50
-
-#: Events per message: large enough to be cheap, small enough that a redelivery is as well.
-EVENTS_PER_MESSAGE = 500
-
-#: Of one message. Brokers refuse what is too large for them (RabbitMQ 4: 16 MiB), for ever.
-MESSAGE_BYTES = 1_000_000
 
 
 def complete(event: object, *, now: datetime) -> Event:
@@ -54,7 +46,7 @@ def complete(event: object, *, now: datetime) -> Event:
         raise InvalidEvent(
             f"An event has up to {LARGEST_EVENT_BYTES:,} bytes as JSON, not {size_bytes:,}"
         )
-    if _is_deeper(complete_event, DEEPEST_NESTING):
+    if is_deeper(complete_event, DEEPEST_NESTING):
         raise InvalidEvent(f"An event's values are nested up to {DEEPEST_NESTING} levels deep")
     return complete_event
 
@@ -62,39 +54,6 @@ def complete(event: object, *, now: datetime) -> Event:
 def to_json(event: Event) -> bytes:
     """Return an event as it stands in a message."""
     return json.dumps(event).encode()
-
-
-def pack(events: Iterable[bytes]) -> list[bytes]:
-    """Return messages that hold these events, each as `to_json` returned it, in their order."""
-    messages: list[list[bytes]] = []
-    size_bytes = 0
-    for event in events:
-        size_bytes += len(event)
-        is_full = bool(messages) and len(messages[-1]) == EVENTS_PER_MESSAGE
-        if not messages or is_full or size_bytes > MESSAGE_BYTES:
-            messages.append([])
-            size_bytes = len(event)
-        messages[-1].append(event)
-    return [b'{"events": [%b]}' % b", ".join(message) for message in messages]
-
-
-def encode(events: Iterable[Event]) -> list[bytes]:
-    """Return messages that hold these events in their order."""
-    return pack(map(to_json, events))
-
-
-def decode(body: bytes) -> list[Any]:
-    """Return what a message holds; raise ValueError where it is no message of ours."""
-    try:
-        message = json.loads(body)
-    except RecursionError:
-        raise ValueError("the message is nested too deeply") from None
-    events = message.get("events") if isinstance(message, dict) else None
-    if not isinstance(events, list):
-        raise ValueError('expected {"events": [...]}')
-    if _is_deeper(events, 1 + DEEPEST_NESTING):
-        raise ValueError("the message is nested too deeply")
-    return events
 
 
 def new_event_id(now: datetime) -> str:
@@ -139,9 +98,9 @@ def check_revision(value: object) -> None:
         )
 
 
-def _is_deeper(value: object, levels: int) -> bool:
+def is_deeper(value: object, levels: int) -> bool:
     """Tell whether lists and dicts are nested in more than so many levels."""
     if not isinstance(value, dict | list | tuple):
         return False
     children = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_is_deeper(child, levels - 1) for child in children)
+    return levels == 0 or any(is_deeper(child, levels - 1) for child in children)

@@ -8,26 +8,26 @@ Doing a batch twice changes nothing.
 from __future__ import annotations
 
 import copy
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from reprlib import Repr
 from typing import Any
 
-from stats_pipeline.clock import MILLISECOND, Clock, parse_time
-from stats_pipeline.errors import ConfigurationError, InvalidEvent, StoreError
+from stats_pipeline.clock import Clock, parse_time
+from stats_pipeline.errors import ConfigurationError, InvalidEvent, StoreError, TooLate
 from stats_pipeline.events.chain import ChainContext, run_chain, running_in
 from stats_pipeline.events.clicks import add_click_keys
-from stats_pipeline.events.dead_letters import LONGEST_ERROR, DeadLetter, DeadLetters
+from stats_pipeline.events.dead_letters import DeadLetters
 from stats_pipeline.events.envelope import check_revision
-from stats_pipeline.events.identity import document_id, document_version
+from stats_pipeline.events.letter import LONGEST_ERROR, DeadLetter, Kind
+from stats_pipeline.events.placing import Placing
 from stats_pipeline.events.salts import Salts
 from stats_pipeline.events.validation import checked
-from stats_pipeline.intervals import Period, hours_of, slot_of
+from stats_pipeline.intervals import hour_of
 from stats_pipeline.model import Drop, Event
 from stats_pipeline.registry import EventDefinition
-from stats_pipeline.reports import TypeReport
+from stats_pipeline.reports import Outcome
 from stats_pipeline.stores import marks
 from stats_pipeline.stores.indices import EventIndices
 from stats_pipeline.stores.protocol import ItemResult, Put, Store, Verdict
@@ -36,23 +36,41 @@ from stats_pipeline.stores.writing import write
 #: Clocks of hosts differ; what lies further ahead than this is a mistake.
 LARGEST_STEP_AHEAD = timedelta(days=1)
 
+#: What an event is until it is known better.
+DUPLICATE = Outcome("duplicates")
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Be an event that is ready to be stored: its document, its raw form, the hours it touches."""
+    """Be an event that is ready to be stored.
 
+    Attributes:
+        position: its place in the batch.
+        raw: as it came from the queue.
+        document: as it is stored.
+        hour: that its timestamp lies in.
+        touched: the hours whose marks it changes.
+    """
+
+    position: int
     raw: Event
     document: Put
-    hours: tuple[datetime, ...]
+    hour: datetime
+    touched: tuple[datetime, ...]
 
 
 @dataclass(slots=True)
 class Batch:
-    """Collect what becomes of the events of one batch."""
+    """Collect what becomes of the events of one batch, each at its position."""
 
+    outcomes: list[Outcome]
     prepared: list[Prepared] = field(default_factory=list)
-    dropped: Counter[str] = field(default_factory=Counter)
     dead: list[DeadLetter] = field(default_factory=list)
+
+    def bury(self, position: int, letter: DeadLetter, hour: datetime | None) -> None:
+        """Note that this event becomes a dead letter."""
+        self.dead.append(letter)
+        self.outcomes[position] = Outcome("dead", hour)
 
 
 class EventsIndexer:
@@ -85,6 +103,7 @@ class EventsIndexer:
         self._earliest = earliest
         self._indices = EventIndices(store, definition.template, config.index_interval)
         self._sliding_seconds = config.sliding_seconds
+        self._placing = Placing(definition, self._indices, earliest)
         salts = Salts(
             store.state,
             definition.alias,
@@ -94,57 +113,50 @@ class EventsIndexer:
         )
         self._context = ChainContext.of(definition.settings, salts)
 
-    def index(self, events: Sequence[Any]) -> TypeReport:
+    def index(self, events: Sequence[Any]) -> list[Outcome]:
         """Store these events, as they came from the queue, and mark the hours that they touch.
+
+        Returns what became of each, in their order.
 
         Raises:
             StoreUnavailable, StoreRefused: not everything is done; the same call may be repeated.
         """
-        batch = Batch()
+        batch = Batch([DUPLICATE] * len(events))
         with running_in(self._context):
-            for event in events:
-                self._prepare(event, batch)
-        indexed = self._write(batch)
+            for position, event in enumerate(events):
+                self._prepare(position, event, batch)
+        self._write(batch)
         self._dead_letters.keep(batch.dead)
-        hours = {hour for prepared in batch.prepared for hour in prepared.hours}
+        hours = {hour for prepared in batch.prepared for hour in prepared.touched}
         if hours:
             marks.touch(self._store.state, self._definition.alias, hours)
-        dropped = sum(batch.dropped.values())
-        return TypeReport(
-            taken=len(events),
-            indexed=indexed,
-            duplicates=len(events) - indexed - dropped - len(batch.dead),
-            dropped=dropped,
-            dead=len(batch.dead),
-            reasons=dict(batch.dropped),
-        )
+        return batch.outcomes
 
-    def _prepare(self, raw: Any, batch: Batch) -> None:
+    def _prepare(self, position: int, raw: Any, batch: Batch) -> None:
         """Sort one event into the batch; only the store's own trouble may escape."""
-        name = self._definition.name
-        stage = "envelope"
+        stage, hour = "envelope", None
         try:
-            self._time_of(raw)
+            hour = hour_of(self._time_of(raw))
             stage = "preprocessors"
             event = run_chain(self._preprocessors, copy.deepcopy(raw))
             stage = "validation"
             timestamp = self._time_of(event)  # again: a preprocessor may have changed it
+            hour = hour_of(timestamp)
             if self._sliding_seconds:
-                event = add_click_keys(name, event)
-            batch.prepared.append(
-                self._place(raw, checked(event, self._definition.template), timestamp)
-            )
+                event = add_click_keys(self._definition.name, event)
+            event = checked(event, self._definition.template)
+            batch.prepared.append(self._place(position, raw, event, timestamp))
+            batch.outcomes[position] = Outcome("duplicates", hour)
         except Drop as drop:
-            batch.dropped[drop.reason] += 1
-        except InvalidEvent as error:
-            batch.dead.append(self._dead_letters.of(name, raw, "invalid", str(error), stage))
+            batch.outcomes[position] = Outcome("dropped", hour, drop.reason)
         # The salts live in the store, and what a preprocessor needs may not be installed: that is
         # nothing against the event.
         except (StoreError, ConfigurationError):
             raise
         except Exception as error:  # noqa: BLE001 - a host's code may raise anything
-            why = f"lacks the field {error}" if isinstance(error, KeyError) else _shown(error)
-            batch.dead.append(self._dead_letters.of(name, raw, "preprocessor", why, stage))
+            kind, why = _why(error)
+            letter = self._dead_letters.of(self._definition.name, raw, kind, why, stage)
+            batch.bury(position, letter, hour)
 
     def _time_of(self, raw: Any) -> datetime:
         if not isinstance(raw, dict) or not isinstance(raw.get("event_id"), str):
@@ -164,30 +176,13 @@ class EventsIndexer:
             )
         return timestamp
 
-    def _place(self, raw: Event, event: Event, timestamp: datetime) -> Prepared:
-        slot = self._slot_of(event, timestamp)
-        # A window divides a day and an index holds whole days, so slot and event share an index.
-        document = Put(
-            self._indices.name_of(timestamp),
-            document_id(self._definition.name, event, slot),
-            event,
-            document_version(event, timestamp, self._earliest),
-        )
-        # What this event changes: the click that its window keeps, or the flags of those before it.
-        back = timedelta(seconds=self._sliding_seconds)
-        touched = slot or Period(timestamp - back, timestamp + MILLISECOND)
-        return Prepared(raw, document, tuple(hours_of(touched)))
+    def _place(self, position: int, raw: Event, event: Event, timestamp: datetime) -> Prepared:
+        document = self._placing.document(event, timestamp)
+        touched = tuple(self._placing.touched(event, timestamp))
+        return Prepared(position, raw, document, hour_of(timestamp), touched)
 
-    def _slot_of(self, event: Event, timestamp: datetime) -> Period | None:
-        """Return the fixed window in which the event is one with others; None: it stands alone."""
-        window = self._definition.config.double_click_window
-        if self._sliding_seconds or not window or event.get("unique_id") is None:
-            return None
-        return slot_of(timestamp, window)
-
-    def _write(self, batch: Batch) -> int:
-        """Send the winner of each document; return how many documents are new or changed."""
-        indexed = 0
+    def _write(self, batch: Batch) -> None:
+        """Send the winner of each document."""
         rivals: dict[tuple[str, str], list[Prepared]] = {}
         for prepared in batch.prepared:
             document = prepared.document
@@ -197,9 +192,10 @@ class EventsIndexer:
             for winner in winners:
                 self._indices.ensure(parse_time(winner.document.body["timestamp"]))
             results = write(self._store, [winner.document for winner in winners], self._clock)
-            indexed += sum(result.verdict is Verdict.DONE for result in results)
+            for winner, result in zip(winners, results, strict=True):
+                if result.verdict is Verdict.DONE:
+                    batch.outcomes[winner.position] = Outcome("indexed", winner.hour)
             rivals = self._without_rejected(rivals, winners, results, batch)
-        return indexed
 
     def _without_rejected(
         self,
@@ -222,11 +218,22 @@ class EventsIndexer:
         letter = self._dead_letters.of(
             self._definition.name, prepared.raw, "rejected", reason, "store"
         )
-        batch.dead.append(letter)
+        batch.bury(prepared.position, letter, prepared.hour)
+
+
+def _why(error: Exception) -> tuple[Kind, str]:
+    """Return what kind of dead letter this makes of an event, and what it says."""
+    if isinstance(error, TooLate):
+        return "too_late", str(error)
+    if isinstance(error, InvalidEvent):
+        return "invalid", str(error)
+    # Not `repr`, which may fail for a host's own exception.
+    return "preprocessor", (
+        f"lacks the field {error}" if isinstance(error, KeyError) else _shown(error)
+    )
 
 
 def _shown(error: Exception) -> str:
-    # Not `repr`, which may fail for a host's own exception.
     shown = Repr()
     shown.maxother = LONGEST_ERROR
     return shown.repr(error)

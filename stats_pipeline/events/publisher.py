@@ -2,61 +2,62 @@
 
 `emit` puts an event into a bounded buffer and returns; a background thread sends what is there in
 batches. What the queue does not take goes to the spool, a SQLite queue in a local file, and is sent
-later by whichever process comes first. Sending twice is harmless, since events carry an identity.
+later by whichever process comes first. What neither takes stays in memory and is tried again; only
+what comes when the buffer is full by then is lost, which is counted, logged and reported in later
+messages. Sending twice is harmless, since events carry an identity.
 """
 
 from __future__ import annotations
 
-import atexit
-import logging
 import multiprocessing
-import os
 import threading
 import time
-import weakref
-from collections import deque
-from collections.abc import Sequence
-from functools import lru_cache
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 from math import inf
 from multiprocessing.util import Finalize
 
 from stats_pipeline.errors import QueueError
-from stats_pipeline.events.envelope import encode, pack, to_json
+from stats_pipeline.events import lifetime
+from stats_pipeline.events.envelope import to_json
+from stats_pipeline.events.messages import Numbering, Outgoing
 from stats_pipeline.model import Event
 from stats_pipeline.queues.protocol import Queue, Spool
+from stats_pipeline.text import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 #: How long events wait for others to share a message with.
 LINGER_SECONDS = 0.2
 
-#: How often a process that spooled something tries to send it.
+#: How often a process that spooled something, or has to keep it in memory, tries to send it.
 RESEND_SECONDS = 5.0
 
 #: How long the end of a process waits for the queue before it spools the rest.
 EXIT_SECONDS = 5.0
 
-#: How long a fork waits for a batch that is under way; most of them take milliseconds.
-FORK_WAIT_SECONDS = 2.0
-
 #: The name of a queue, and an event for it, as JSON: the host may change its own dicts meanwhile.
 Waiting = tuple[str, bytes]
-
-_publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
-
-#: What the thread that forks holds meanwhile.
-_held: list[threading.Condition] = []
 
 
 class _Process:
     """What a publisher has in one process: a buffer, and the thread that empties it."""
 
     def __init__(self) -> None:
+        self.numbering = Numbering()
         self.buffer: deque[Waiting] = deque()
-        self.in_flight: list[Waiting] = []
+        #: What is being sent, and what neither queue nor spool took before.
+        self.in_flight: list[Outgoing] = []
         self.changed = threading.Condition()
         self.thread: threading.Thread | None = None
+        self.is_sending = False
+        self.is_asked = False
         self.is_closing = False
+
+    @property
+    def events(self) -> int:
+        """Return how many events are in memory."""
+        return len(self.buffer) + sum(message.events for message in self.in_flight)
 
 
 class Publisher:
@@ -73,8 +74,7 @@ class Publisher:
         self._spool = spool
         self._limit = buffer_events
         self.forget()
-        _publishers.add(self)
-        _watch_process()
+        lifetime.watch(self)
 
     def forget(self) -> None:
         """Begin without a buffer and a thread, as a forked child must."""
@@ -82,6 +82,9 @@ class Publisher:
         self.__dict__.pop("_process", None)
         # Until it is known better: a process before this one may have left something there.
         self._may_be_spooled = self._spool is not None
+        #: How many events of this process were `sent`, `spooled`, `refused` (the caller was told)
+        #: or `lost`: at least so many, since threads count at the same time.
+        self.counts: Counter[str] = Counter()
 
     def _own(self) -> _Process:
         # One step, so that threads which come at the same time get the same.
@@ -91,32 +94,42 @@ class Publisher:
     def emit(self, queue_name: str, events: Sequence[Event]) -> None:
         """Take events for sending soon; return without a word to the broker.
 
-        Raises QueueError only where the buffer is full and the spool takes nothing either.
+        Where the buffer is full and the spool takes nothing either, they are lost: that is logged,
+        counted and reported to the workers.
         """
         waiting = [(queue_name, to_json(event)) for event in events]
         own = self._own()
         with own.changed:
-            if not own.is_closing and len(own.buffer) + len(waiting) <= self._limit:
+            if not own.is_closing and own.events + len(waiting) <= self._limit:
                 own.buffer.extend(waiting)
                 self._start(own)
                 own.changed.notify_all()
                 return
-        self._to_spool(own, waiting)
+        self._to_spool(own, _numbered(own, waiting))
 
     def publish(self, queue_name: str, events: Sequence[Event]) -> None:
         """Send events now; return when the queue, or else the spool, has all of them.
 
         Raises QueueError where neither takes them.
         """
-        self._publish(self._own(), queue_name, encode(events))
+        own = self._own()
+        messages = own.numbering.number(queue_name, map(to_json, events))
+        try:
+            self._publish(own, messages)
+        except BaseException:
+            own.numbering.give_up(messages, is_lost=False)
+            self.counts["refused"] += len(events)
+            raise
 
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until the queue has all that this process emitted; tell whether it came to that."""
         deadline = time.monotonic() + timeout_seconds
         own = self._own()
         with own.changed:
+            own.is_asked = True
+            own.changed.notify_all()
             emptied = own.changed.wait_for(
-                lambda: not own.buffer and not own.in_flight, timeout_seconds
+                lambda: not (own.buffer or own.in_flight or own.is_sending), timeout_seconds
             )
         return emptied and self.resend(deadline)
 
@@ -153,14 +166,14 @@ class Publisher:
         if thread is not None:
             thread.join(EXIT_SECONDS)
         # A thread that still waits for the broker ends with the process, and its batch with it.
-        self._to_spool(own, [*own.in_flight, *own.buffer])
+        self._to_spool(own, [*own.in_flight, *_numbered(own, own.buffer)])
         self.forget()
 
     def hold(self, *, timeout_seconds: float) -> threading.Condition:
         """Keep batches from being sent, at best between two of them; return what to release."""
         own = self._own()
         own.changed.acquire()
-        own.changed.wait_for(lambda: not own.in_flight, timeout_seconds)
+        own.changed.wait_for(lambda: not own.is_sending, timeout_seconds)
         return own.changed
 
     def _start(self, own: _Process) -> None:
@@ -171,7 +184,7 @@ class Publisher:
             own.thread.start()
             if multiprocessing.parent_process() is not None:
                 # Such a child, where it was forked, ends without Python's exit handlers.
-                Finalize(None, close_all, exitpriority=0)
+                Finalize(None, lifetime.close_all, exitpriority=0)
 
     def _run(self, own: _Process) -> None:
         while True:
@@ -181,32 +194,49 @@ class Publisher:
                     return
                 # Not a sleep: closing must not have to wait for it.
                 own.changed.wait_for(lambda: own.is_closing, LINGER_SECONDS)
-                own.in_flight = list(own.buffer)
+                own.in_flight += _numbered(own, own.buffer)
                 own.buffer.clear()
-            self._send(own)
+                own.is_sending, own.is_asked = True, False
+            kept = self._send(own)
             if self._may_be_spooled:
                 # Before it is tried: another thread may spool something meanwhile.
                 self._may_be_spooled = False
                 if not self.resend():
                     self._may_be_spooled = True
             with own.changed:
-                own.in_flight = []
+                own.in_flight, own.is_sending = kept, False
                 own.changed.notify_all()
 
     def _wait_for_work(self, own: _Process) -> None:
-        if self._may_be_spooled:
+        if own.in_flight:
+            own.changed.wait_for(lambda: own.is_asked or own.is_closing, RESEND_SECONDS)
+        elif self._may_be_spooled:
             own.changed.wait_for(lambda: own.buffer or own.is_closing, RESEND_SECONDS)
         else:
             own.changed.wait_for(lambda: own.buffer or own.is_closing or self._may_be_spooled)
 
-    def _send(self, own: _Process) -> None:
-        for name, events in _by_queue(own.in_flight).items():
+    def _send(self, own: _Process) -> list[Outgoing]:
+        """Send what is in flight, queue by queue; return what has to stay in memory."""
+        kept: list[Outgoing] = []
+        for name, messages in _by_queue(own.in_flight).items():
             try:
-                self._publish(own, name, pack(events))
-            except Exception:
-                logger.exception("LOST: %d events for %s", len(events), name)
+                self._publish(own, messages)
+            except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be lost by it
+                kept += messages
+                logger.error(
+                    "%d events for %s wait in memory, since neither queue nor spool takes them: %r",
+                    sum(message.events for message in messages),
+                    name,
+                    error,
+                )
+        return kept
 
-    def _publish(self, own: _Process, name: str, bodies: Sequence[bytes]) -> None:
+    def _publish(self, own: _Process, messages: Sequence[Outgoing]) -> None:
+        """Put messages for one queue there, else into the spool; raise where neither takes them."""
+        if not messages:
+            return
+        name, bodies = messages[0].queue_name, [message.body for message in messages]
+        outcome = "sent"
         try:
             self._queue.publish(name, bodies)
         except QueueError as error:
@@ -215,11 +245,23 @@ class Publisher:
             logger.warning("Events for %s go to the spool: %s", name, error)
             self._spool.publish(name, bodies)
             self._resend_soon(own)
+            outcome = "spooled"
+        own.numbering.confirm(messages)
+        self.counts[outcome] += sum(message.events for message in messages)
 
-    def _to_spool(self, own: _Process, waiting: Sequence[Waiting]) -> None:
+    def _to_spool(self, own: _Process, messages: Sequence[Outgoing]) -> None:
+        """Put messages for which memory has no room where they need no broker; else lose them."""
         target = self._queue if self._spool is None else self._spool
-        for name, events in _by_queue(waiting).items():
-            target.publish(name, pack(events))
+        for name, group in _by_queue(messages).items():
+            count = sum(message.events for message in group)
+            try:
+                target.publish(name, [message.body for message in group])
+            except QueueError as error:
+                own.numbering.give_up(group, is_lost=True)
+                self.counts["lost"] += count
+                logger.error("LOST: %d events for %s: %s", count, name, error)
+            else:
+                self.counts["spooled"] += count
         self._resend_soon(own)
 
     def _resend_soon(self, own: _Process) -> None:
@@ -242,58 +284,15 @@ class Publisher:
             return False
 
 
-def _by_queue(batch: Sequence[Waiting]) -> dict[str, list[bytes]]:
+def _numbered(own: _Process, waiting: Iterable[Waiting]) -> list[Outgoing]:
     events: dict[str, list[bytes]] = {}
-    for name, event in batch:
+    for name, event in waiting:
         events.setdefault(name, []).append(event)
-    return events
+    return [m for name, group in events.items() for m in own.numbering.number(name, group)]
 
 
-def close_all() -> None:
-    """Send or spool what this process has in its buffers; to be called where it ends."""
-    for publisher in list(_publishers):
-        try:
-            publisher.close()
-        except Exception:
-            logger.exception("LOST: what was still in the buffer at exit")
-
-
-def _before_fork() -> None:
-    # What is under way is ended first. Threads don't live on in a child, but the greenlets that
-    # gevent makes of them do, and would go on with the parent's batch on the parent's connection.
-    deadline = time.monotonic() + FORK_WAIT_SECONDS
-    # In one order, so that two threads which fork don't wait for each other.
-    _held.extend(
-        publisher.hold(timeout_seconds=max(0.0, deadline - time.monotonic()))
-        for publisher in sorted(_publishers, key=id)
-    )
-
-
-def _after_fork_in_parent() -> None:
-    held = list(_held)
-    _held.clear()
-    for changed in held:
-        changed.release()
-
-
-def _after_fork_in_child() -> None:
-    # The parent sends what it has. What is held is never released here: that keeps inherited
-    # greenlets from it for ever.
-    _held.clear()
-    for publisher in _publishers:
-        publisher.forget()
-
-
-@lru_cache(maxsize=1)
-def _watch_process() -> None:
-    """Be called where this process forks or ends; once, with the first publisher.
-
-    By then its queue and spool have registered their own hooks. The last one registered runs first
-    before a fork, and when SQLite's has run, no batch can be ended any more.
-    """
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
-    )
-    atexit.register(close_all)
+def _by_queue(messages: Iterable[Outgoing]) -> dict[str, list[Outgoing]]:
+    queues: dict[str, list[Outgoing]] = {}
+    for message in messages:
+        queues.setdefault(message.queue_name, []).append(message)
+    return queues

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
 from stats_pipeline.events.builders import build_events
 from stats_pipeline.model import Event
 from stats_pipeline.registry import EventDefinition
+from stats_pipeline.text import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Receiver:
@@ -31,7 +31,7 @@ class Receiver:
         emit: Callable[[str, list[Event]], None],
         accepts: Callable[[Any], bool],
     ) -> None:
-        self._name = definition.name
+        self.event_type = definition.name
         self._builders = definition.builders
         self._signal = definition.signal
         self._emit = emit
@@ -55,7 +55,7 @@ class Receiver:
             if self._accepts(sender):
                 events = build_events(self._builders, sender, **signal)
                 if events:
-                    self._emit(self._name, events)
+                    self._emit(self.event_type, events)
         except Exception:
             self.failed += 1
-            logger.exception("Error building event %s: it is not recorded", self._name)
+            logger.exception("Error building event %s: it is not recorded", self.event_type)

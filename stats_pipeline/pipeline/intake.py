@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 from stats_pipeline.errors import StoreError
 from stats_pipeline.model import Event
+from stats_pipeline.reports import OUTCOMES
 
 if TYPE_CHECKING:
     from stats_pipeline.pipeline.pipeline import Pipeline
-
-#: What becomes of an event.
-OUTCOMES = ("indexed", "duplicates", "dropped", "dead")
 
 #: So many events are published before they are processed, so that the queue never fills.
 ROUND_EVENTS = 10_000

@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime, tzinfo
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stats_pipeline.aggregations.update import AggregationUpdate, Range, read_as_of
-from stats_pipeline.clock import Clock, SystemClock, format_time
-from stats_pipeline.errors import InvalidEvent, InvalidParameter, StatsError
+from stats_pipeline.aggregations.update import AggregationUpdate, HandOver, read_as_of
+from stats_pipeline.clock import Clock, SystemClock
+from stats_pipeline.errors import InvalidEvent, QueueError
 from stats_pipeline.events.dead_letters import DeadLetters
 from stats_pipeline.events.envelope import complete
-from stats_pipeline.events.publisher import Publisher
+from stats_pipeline.events.ledger import Ledger
 from stats_pipeline.events.receivers import Receiver
 from stats_pipeline.model import Event
 from stats_pipeline.pipeline import operation
-from stats_pipeline.pipeline.connections import Connections
+from stats_pipeline.pipeline.aggregating import Aggregating, Progress, When
+from stats_pipeline.pipeline.balance import balance_of
+from stats_pipeline.pipeline.connections import Connections, Places
+from stats_pipeline.pipeline.doctor import DoctorReport, Hop, diagnose
 from stats_pipeline.pipeline.intake import Intake
+from stats_pipeline.pipeline.moving import Moving
 from stats_pipeline.pipeline.processing import Processing
-from stats_pipeline.queries.parameters import read_end, read_start
+from stats_pipeline.pipeline.retention import apply
+from stats_pipeline.pipeline.rows import declared_rows, row_fields
+from stats_pipeline.pipeline.runs import Run, Runs, processed
+from stats_pipeline.queries.annotations import Annotations
 from stats_pipeline.queries.reading import Reader, Rows, reading
-from stats_pipeline.queues.protocol import Queue
 from stats_pipeline.registry import AggregationDefinition, Registries
-from stats_pipeline.reports import AggregationReport, ProcessingReport, UpdateReport
-from stats_pipeline.stores.protocol import Store
+from stats_pipeline.reports import (
+    BalanceReport,
+    ProcessCounters,
+    ProcessingReport,
+    RetentionReport,
+    UpdateReport,
+)
+from stats_pipeline.text import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
-Progress = Callable[[int, int], None]
 Names = Sequence[str] | None
-When = str | datetime | None
 
 
-class Pipeline:
+class Pipeline(Places):
     """Publish, process, aggregate and query the statistics of one app.
 
     Args:
@@ -50,42 +59,25 @@ class Pipeline:
         self.settings = settings
         self.clock = clock or SystemClock()
         self.registries = Registries(settings)
-        self._connections = Connections(settings, Path(instance_path))
+        self._connections = Connections(settings, Path(instance_path), self.clock)
         self._receivers: list[Receiver] = []
 
-    # Where things live
+    def beside(self, settings: dict[str, Any]) -> Pipeline:
+        """Return a pipeline of other registrations on the same store and queue; close only this."""
+        other = Pipeline(settings, instance_path="", clock=self.clock)
+        other._connections = self._connections.lent()
+        return other
 
-    @property
-    def store_url(self) -> str:
-        """Return the URL of the store."""
-        return self._connections.store_url
-
-    @property
-    def queue_url(self) -> str:
-        """Return the URL of the queue."""
-        return self._connections.queue_url
-
-    @property
-    def store(self) -> Store:
-        """Return the store, opened on first use."""
-        return self._connections.store
-
-    @property
-    def queue(self) -> Queue:
-        """Return the queue, opened on first use."""
-        return self._connections.queue
-
-    @property
-    def publisher(self) -> Publisher:
-        """Return what sends this process's events."""
-        return self._connections.publisher
+    # What does the work
 
     @cached_property
-    def _processing(self) -> Processing:
+    def processing(self) -> Processing:
+        """Return what takes events from their queues into the store."""
         return Processing(
             store=self.store,
             queue=self.queue,
             dead_letters=self.dead_letters,
+            ledger=self.ledger,
             clock=self.clock,
             earliest=self.settings["STATS_EARLIEST"],
         )
@@ -97,8 +89,33 @@ class Pipeline:
             self.store,
             prefix=self.settings["STATS_INDEX_PREFIX"],
             publish=self._publish_again,
+            is_active=lambda name: name in self.registries.active_event_types,
             clock=self.clock,
         )
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Return what became of every message."""
+        prefix = self.settings["STATS_INDEX_PREFIX"]
+        return Ledger(self.store, prefix=prefix, clock=self.clock)
+
+    @cached_property
+    def annotations(self) -> Annotations:
+        """Return what people know of the values in rows."""
+        return Annotations(
+            self.store.state,
+            prefix=self.settings["STATS_INDEX_PREFIX"],
+            row_fields=lambda: row_fields(self.registries),
+        )
+
+    @cached_property
+    def moving(self) -> Moving:
+        """Return what exports and imports events and history, and erases what is of one person."""
+        return Moving(self)
+
+    @cached_property
+    def _aggregating(self) -> Aggregating:
+        return Aggregating(self.updating, run_log=self.run_log, clock=self.clock)
 
     # Events
 
@@ -127,9 +144,19 @@ class Pipeline:
         definition = self.registries.event_type(event_type)
         completed = self._completed(events)
         if self.settings["STATS_PUBLISH"] == "confirmed":
-            self.publisher.publish(definition.queue_name, completed)
-        else:
-            self.publisher.emit(definition.queue_name, completed)
+            try:
+                self.publisher.publish(definition.queue_name, completed)
+            except QueueError as error:
+                # Better in memory than nowhere: the host can do nothing about it.
+                logger.error(
+                    "NOT CONFIRMED: %d events of %s wait in memory: %s",
+                    len(completed),
+                    event_type,
+                    error,
+                )
+            else:
+                return
+        self.publisher.emit(definition.queue_name, completed)
 
     def flush(self, timeout_seconds: float = 10) -> bool:
         """Wait until the queue has all that this process emitted; tell whether it has."""
@@ -141,19 +168,46 @@ class Pipeline:
         time_limit_seconds: float | None = None,
         *,
         progress: Progress | None = None,
+        should_stop: Callable[[], bool] | None = None,
     ) -> ProcessingReport:
         """Process the waiting events of these types (None: all active ones); report what was done.
 
         A type that fails does not stop the others: its report says why in `error`.
+
+        Args:
+            types: names of active event types.
+            time_limit_seconds: no batch is begun after it.
+            progress: called with how many events are done, and how many there are at a guess.
+            should_stop: asked after each batch, as for a process that was told to end.
         """
+        started = self.clock.now()
         self.publisher.flush(timeout_seconds=10)
         names = self.registries.active_event_types if types is None else types
         definitions = [self.registries.event_type(name) for name in names]
-        return self._processing.process(definitions, time_limit_seconds, progress)
+        report = self.processing.process(definitions, time_limit_seconds, progress, should_stop)
+        self.run_log.keep("process_events", started, **processed(report))
+        return report
 
     def intake(self, event_type: str) -> Intake:
         """Return what brings many events of an active type in, as an import from files does."""
         return Intake(self, event_type)
+
+    def counters(self) -> ProcessCounters:
+        """Return what this process has done since it began; for Prometheus."""
+        processing: Processing | None = self.__dict__.get("processing")  # only where it is used
+        return ProcessCounters(
+            published=dict(self.publisher.counts),
+            failed_signals={each.event_type: each.failed for each in self._receivers},
+            processed=dict(processing.counts) if processing else {},
+        )
+
+    def balance(self, types: Names = None) -> BalanceReport:
+        """Compare what was accepted with what became of it, for these types (None: active ones).
+
+        Exact at rest: while events are on their way, a hole may only be one that is being filled.
+        """
+        names = self.registries.active_event_types if types is None else types
+        return BalanceReport(types={name: balance_of(self, name) for name in names})
 
     # Aggregations
 
@@ -164,9 +218,20 @@ class Pipeline:
         end: When = None,
         *,
         progress: Progress | None = None,
+        hand_over: HandOver | None = None,
     ) -> UpdateReport:
-        """Bring these aggregations (None: all) up to what was processed; report what changed."""
-        return self._aggregate(AggregationUpdate.update, names, start, end, progress)
+        """Bring these aggregations (None: all) up to what was processed; report what changed.
+
+        Args:
+            names: of aggregations.
+            start: only intervals that end after it.
+            end: only intervals that begin before it; a bare date means through its end.
+            progress: called with how many intervals are done, and how many there are.
+            hand_over: takes what is too much for one of several workers (see
+                `AggregationUpdate.update`).
+        """
+        definitions = self._aggregations(names)
+        return self._aggregating.update(definitions, start, end, progress, hand_over=hand_over)
 
     def reset(
         self,
@@ -177,17 +242,40 @@ class Pipeline:
         progress: Progress | None = None,
     ) -> UpdateReport:
         """Recompute these aggregations (None: all) from the events; readers see no gap."""
-        return self._aggregate(AggregationUpdate.reset, names, start, end, progress)
+        return self._aggregating.reset(self._aggregations(names), start, end, progress)
 
     # Queries
 
     def query(self, name: str, /, **params: Any) -> Any:
         """Run a named query; return what the REST API answers. Asks no permission."""
         instance = self.registries.query(name).instance
-        with reading(Reader(self.store, self.rows)):
+        with reading(Reader(self.store, self.rows, self.annotations)):
             return instance.run(**params)
 
     # Operation
+
+    @cached_property
+    def run_log(self) -> Runs:
+        """Return what keeps the last runs of all jobs."""
+        return Runs(self.store.state, self.clock)
+
+    def runs(self, job: str | None = None, limit: int = 20) -> list[Run]:
+        """Return the last runs that did something or failed (of one job, or all), newest first."""
+        return self.run_log.list(job, limit)
+
+    def doctor(
+        self, wait_seconds: float = 15, *, on_hop: Callable[[Hop], None] | None = None
+    ) -> DoctorReport:
+        """Send test messages through every hop (see `diagnose`); say what works and what not."""
+        return diagnose(self, wait_seconds, on_hop)
+
+    def apply_retention(self, dry_run: bool = False) -> RetentionReport:
+        """Delete what may not be kept any longer; a dry run only says what that is."""
+        started = self.clock.now()
+        report = apply(self, dry_run=dry_run)
+        if not dry_run:
+            self.run_log.keep("retention", started, done=report.totals, errors=report.errors)
+        return report
 
     def init(self) -> dict[str, Any]:
         """Create the queues and install the templates; safe to repeat. Returns their names."""
@@ -211,9 +299,14 @@ class Pipeline:
             store=self.store,
             clock=self.clock,
             lease_seconds=self.settings["STATS_LEASE_SECONDS"],
+            threads=self.settings["STATS_UPDATE_THREADS"],
         )
 
     # Inside
+
+    def _aggregations(self, names: Names) -> list[AggregationDefinition]:
+        wanted = sorted(self.registries.aggregation_items) if names is None else names
+        return [self.registries.aggregation(name) for name in wanted]
 
     def _completed(self, events: Sequence[Event]) -> list[Event]:
         if isinstance(events, dict | str) or not isinstance(events, Sequence):
@@ -225,53 +318,12 @@ class Pipeline:
         # As they were, with the time at which they were received first.
         self.publisher.publish(self.registries.event_type(event_type).queue_name, events)
 
-    def _aggregate(
-        self,
-        action: Callable[[AggregationUpdate, Range, Progress | None], AggregationReport],
-        names: Names,
-        start: When,
-        end: When,
-        progress: Progress | None,
-    ) -> UpdateReport:
-        started = self.clock.now()
-        wanted = sorted(self.registries.aggregation_items) if names is None else names
-        definitions = [self.registries.aggregation(name) for name in wanted]
-        reports = {}
-        for definition in definitions:
-            try:
-                asked = _range(start, end, definition.config.time_zone)
-                reports[definition.name] = action(self.updating(definition), asked, progress)
-            except InvalidParameter:
-                raise
-            except StatsError as error:
-                logger.error("%s: %s", definition.title, error)
-                reports[definition.name] = AggregationReport(error=str(error))
-        return UpdateReport(aggregations=reports, started_at=format_time(started))
-
     def rows(self, index: str | None, aggregation: str | None) -> Rows:
         """Return what is known of an alias's rows; of one that nobody declares, only its name."""
-        if aggregation is None:
-            aggregation = self.registries.aggregation_with_alias(str(index))
-        if aggregation is None:
-            return Rows(alias=f"{self.settings['STATS_INDEX_PREFIX']}{index}")
-        definition = self.registries.aggregation(aggregation)
-        return Rows(
-            alias=definition.alias,
-            types=definition.template.types,
-            interval=definition.config.aggregation_interval,
-            zone=definition.config.time_zone,
-            dimensions=definition.config.aggregation_field,
-            metrics=definition.config.metrics,
-            as_of=read_as_of(self.store, definition.alias),
-        )
+        rows = self.declared_rows(index, aggregation)
+        return replace(rows, as_of=read_as_of(self.store, rows.alias)) if rows.types else rows
 
-
-def _range(start: When, end: When, zone: tzinfo) -> Range:
-    """Return what was asked; a bare date is a whole day in the zone, as an end as well."""
-    bounds: list[datetime | None] = []
-    for name, value, read in (("start", start, read_start), ("end", end, read_end)):
-        try:
-            bounds.append(None if value is None else read(value, zone))
-        except ValueError as error:
-            raise InvalidParameter(f"{name} {error}", parameter=name) from None
-    return Range(*bounds)
+    def declared_rows(self, index: str | None, aggregation: str | None) -> Rows:
+        """Return what is declared of an alias's rows, without a word to the store."""
+        prefix = self.settings["STATS_INDEX_PREFIX"]
+        return declared_rows(self.registries, prefix, index, aggregation)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from stats_pipeline.clock import Clock
 from stats_pipeline.errors import StatsError
 from stats_pipeline.events.dead_letters import DeadLetters
-from stats_pipeline.events.drain import Indexer, Progress, drain
+from stats_pipeline.events.drain import Drain, Indexer, Progress
+from stats_pipeline.events.ledger import Ledger
 from stats_pipeline.queues.protocol import Queue
 from stats_pipeline.registry import FIXED_EVENT_WAY_OUT, EventDefinition
-from stats_pipeline.reports import ProcessingReport, TypeReport
+from stats_pipeline.reports import OUTCOMES, ProcessingReport, TypeReport
 from stats_pipeline.stores import fixed
 from stats_pipeline.stores.protocol import Store
+from stats_pipeline.text import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Processing:
@@ -28,21 +30,27 @@ class Processing:
         store: Store,
         queue: Queue,
         dead_letters: DeadLetters,
+        ledger: Ledger,
         clock: Clock,
         earliest: datetime,
     ) -> None:
         self._store = store
         self._queue = queue
         self._dead_letters = dead_letters
+        self._ledger = ledger
         self._clock = clock
         self._earliest = earliest
         self._indexers: dict[str, Indexer] = {}
+        #: (event type, outcome) -> events that this process has processed; threads count at the
+        #: same time, so at least so many.
+        self.counts: Counter[tuple[str, str]] = Counter()
 
     def process(
         self,
         definitions: Sequence[EventDefinition],
         time_limit_seconds: float | None,
         progress: Progress | None,
+        should_stop: Callable[[], bool] | None,
     ) -> ProcessingReport:
         """Drain these event types one after the other; one that fails does not stop the others."""
         started = self._clock.monotonic()
@@ -53,22 +61,33 @@ class Processing:
                 # What keeps coming in for one type must not keep those after it waiting for ever.
                 left = time_limit_seconds - (self._clock.monotonic() - started)
                 share = left / (len(definitions) - number)
-            reports[definition.name] = self._drain(definition, share, progress)
+            is_over = should_stop is not None and should_stop()
+            reports[definition.name] = (
+                TypeReport() if is_over else self._drain(definition, share, progress, should_stop)
+            )
+        for name, report in reports.items():
+            for outcome in OUTCOMES:
+                self.counts[name, outcome] += getattr(report, outcome)
         return ProcessingReport.of(reports)
 
     def _drain(
-        self, definition: EventDefinition, seconds: float | None, progress: Progress | None
+        self,
+        definition: EventDefinition,
+        seconds: float | None,
+        progress: Progress | None,
+        should_stop: Callable[[], bool] | None,
     ) -> TypeReport:
         try:
-            return drain(
-                definition,
-                self._indexer(definition),
+            drain = Drain(
+                definition=definition,
+                indexer=self._indexer(definition),
                 queue=self._queue,
                 dead_letters=self._dead_letters,
+                ledger=self._ledger,
+                state=self._store.state,
                 clock=self._clock,
-                time_limit_seconds=seconds,
-                progress=progress,
             )
+            return drain.run(time_limit_seconds=seconds, progress=progress, should_stop=should_stop)
         except StatsError as error:
             logger.error("%s: %s", definition.title, error)
             return TypeReport(error=str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stats_pipeline.clock import Clock
 from stats_pipeline.queues.protocol import Queue, Spool
 
 
@@ -19,8 +20,8 @@ def open_queue(url: str) -> Queue:
     return AmqpQueue(url)
 
 
-def open_spool(folder: Path) -> Spool:
-    """Return the spool in this folder: an embedded queue of its own file."""
+def open_spool(folder: Path, *, limit_bytes: float, clock: Clock) -> Spool:
+    """Return the spool in this folder: an embedded queue of its own file, of limited size."""
     from stats_pipeline.queues.sqlite import SqliteQueue
 
-    return SqliteQueue(folder / "spool.db")
+    return SqliteQueue(folder / "spool.db", limit_bytes=limit_bytes, clock=clock)

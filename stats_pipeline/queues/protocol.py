@@ -7,9 +7,10 @@ to use from several threads, processes, and after a fork.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 
@@ -73,4 +74,16 @@ class Spool(Queue, Protocol):
 
     def names(self) -> list[str]:
         """Return the names of the declared queues."""
+        ...
+
+    def expired(self, before: datetime) -> Mapping[str, int]:
+        """Return how many messages of each queue were published before this time."""
+        ...
+
+    def expire(self, before: datetime) -> Iterator[Mapping[str, int]]:
+        """Delete those messages for good; yield how many of each queue after each batch."""
+        ...
+
+    def expunge(self) -> None:
+        """Remove from the disk what was deleted."""
         ...

@@ -21,6 +21,9 @@ from stats_pipeline.sqlite.connections import (
 #: Longer than another process needs to make a new file ready.
 BUSY_PAUSE_SECONDS = 0.02
 
+#: How long the log is waited for while readers need it; most of them take milliseconds.
+LOG_WAIT_SECONDS = 10.0
+
 #: What goes away by itself or when somebody makes room; all else needs an operator.
 _PASSING = frozenset(
     {
@@ -41,6 +44,7 @@ class Database:
     Args:
         path: the file; it and its folder are made on first use.
         schema: statements that may be run each time (``create ... if not exists``).
+        added_columns: columns (table, name, definition) that files made by older versions lack.
         unavailable: raised where the same call may work later.
         refused: raised where an operator must act.
     """
@@ -50,11 +54,13 @@ class Database:
         path: str | Path,
         *,
         schema: Sequence[str],
+        added_columns: Sequence[tuple[str, str, str]] = (),
         unavailable: type[StatsError],
         refused: type[StatsError],
     ) -> None:
         self.path = Path(path)
         self._schema = schema
+        self._added_columns = added_columns
         self._unavailable = unavailable
         self._refused = refused
         self._local = threading.local()
@@ -120,6 +126,17 @@ class Database:
                 raise self._unavailable(f"{self.path}: {error}; try again later") from error
             raise self._refused(f"{self.path}: {error}") from error
 
+    def empty_log(self) -> None:
+        """Move all that was written into the file itself and cut its log (WAL) to nothing.
+
+        Raises `unavailable` where somebody goes on reading what was there before.
+        """
+        deadline = time.monotonic() + LOG_WAIT_SECONDS
+        while not self._has_emptied_log():
+            if time.monotonic() > deadline:
+                raise self._unavailable(f"{self.path} is being read; try again later")
+            time.sleep(BUSY_PAUSE_SECONDS)
+
     def close(self) -> None:
         """Close this thread's connection; other threads close theirs when they next come by."""
         self._generation += 1
@@ -132,6 +149,17 @@ class Database:
         connection = self._open(is_lasting=False)
         self._local.owned = Owned(connection, self._generation)
         return connection
+
+    def _has_emptied_log(self) -> bool:
+        with self.translated(), in_sqlite():
+            connection = self._connection().raw
+            # Not SQLite's own wait: it would keep this process from forking meanwhile.
+            connection.execute("pragma busy_timeout = 0")
+            try:
+                is_busy = connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+            finally:
+                connection.execute(f"pragma busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+        return not is_busy
 
     def _open(self, *, is_lasting: bool) -> Connection:
         try:
@@ -146,6 +174,8 @@ class Database:
             connection.raw.execute("pragma secure_delete = on")
             for statement in self._schema:
                 connection.raw.execute(statement)
+            for table, name, definition in self._added_columns:
+                _add_column(connection.raw, table, name, definition)
         except BaseException:
             connection.close()
             raise
@@ -155,6 +185,17 @@ class Database:
 def quote(name: str) -> str:
     """Return a name of a table or column as SQL takes it."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def _add_column(connection: sqlite3.Connection, table: str, name: str, definition: str) -> None:
+    find = "select 1 from pragma_table_info(?) where name = ?"
+    if connection.execute(find, (table, name)).fetchone():
+        return
+    connection.execute("begin immediate")
+    # Once more, since another process may have been faster.
+    if not connection.execute(find, (table, name)).fetchone():
+        connection.execute(f"alter table {quote(table)} add column {quote(name)} {definition}")
+    connection.execute("commit")
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:

@@ -37,10 +37,15 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove a document; one that is not there is removed already."""
+    """Remove a document; one that is not there is removed already.
+
+    With a version, only a document of this version or a lower one; what has the same version can
+    be put again with `is_same`.
+    """
 
     index: str
     id: str
+    version: int | None = None
 
 
 Operation = Put | Delete
@@ -157,6 +162,16 @@ class State(Protocol):
             lacking: only records without this tag.
             start: only records with a time at or after it.
             end: only records with a time before it.
+        """
+        ...
+
+    def expunge(self) -> None:
+        """Remove from the disk what was written over or deleted, as far as the store can do it.
+
+        What was written over within the last few minutes may need a second call after them.
+
+        Raises:
+            StoreUnavailable: something is in the way; the same call may work later.
         """
         ...
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.services.server import wait_until
+from stats_pipeline.clock import SystemClock
 from stats_pipeline.events import publisher as publishing
 from stats_pipeline.events.publisher import Publisher
 from stats_pipeline.queues.amqp import AmqpQueue, connections
@@ -28,7 +29,7 @@ def test_what_a_silent_broker_keeps_waiting_goes_to_the_spool(
     """A batch that the background thread is still sending is not lost with the process."""
     monkeypatch.setattr(publishing, "EXIT_SECONDS", 0.1)
     monkeypatch.setattr(connections, "CONNECT_SECONDS", 60)
-    spool = open_spool(tmp_path)
+    spool = open_spool(tmp_path, limit_bytes=1_000_000, clock=SystemClock())
     queue = AmqpQueue(f"amqp://127.0.0.1:{silent_broker.getsockname()[1]}//")
     publisher = Publisher(queue, spool, buffer_events=10)
     publisher.emit(NAME, [{"event_id": "e1"}])

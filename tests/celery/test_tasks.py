@@ -15,8 +15,14 @@ from stats_pipeline.clock import ManualClock
 from stats_pipeline.errors import ConfigurationError, UnknownAggregation, UnknownEventType
 from stats_pipeline.events import drain as draining
 from stats_pipeline.model import Event
-from stats_pipeline.reports import TypeReport
-from stats_pipeline.tasks import beat_schedule, make_app, process_events, update_aggregations
+from stats_pipeline.reports import Outcome
+from stats_pipeline.tasks import (
+    apply_retention,
+    beat_schedule,
+    make_app,
+    process_events,
+    update_aggregations,
+)
 from tests.celery import host
 from tests.support import E004_EVENTS, Backend, MakeApp, MakePipeline, pipeline_of
 
@@ -32,7 +38,7 @@ def app(make_app: MakeApp, embedded: Backend) -> Flask:
 class BrokenIndexer(EventsIndexer):
     """A host's own processor class with a bug."""
 
-    def index(self, events: Sequence[Any]) -> TypeReport:
+    def index(self, events: Sequence[Any]) -> list[Outcome]:
         """Fail."""
         raise ValueError(f"a bug in the host's code, met by {len(events)} events")
 
@@ -47,6 +53,18 @@ def test_a_task_runs_in_the_app_whose_context_is_active(app: Flask) -> None:
     assert updated["is_complete"]
     assert updated["aggregations"]["file-download-agg"]["created"] == 3
     json.dumps([processed, updated])
+
+
+def test_retention_is_a_task_of_every_day(app: Flask) -> None:
+    """What has to go goes, and the report comes back as JSON."""
+    pipeline_of(app).settings["STATS_GRACE_DAYS"] = 1e-9
+    with app.app_context():
+        current_stats.publish("file-download", [{"size": "big"}])
+        process_events()
+        report = apply_retention()
+        assert current_stats.dead_letters.count() == 0
+    assert json.loads(json.dumps(report))["dead_letters"] == {"file-download": 1}
+    assert beat_schedule["stats-apply-retention"]["schedule"] == 24 * 60 * 60
 
 
 def test_a_task_does_only_what_it_is_asked_for(app: Flask) -> None:

@@ -4,10 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from tests.cli.conftest import Run
-from tests.support import pipeline_of
 
 
 def test_events_become_an_answer(run: Run, run_json: Callable[..., Any], two_days: None) -> None:
@@ -44,7 +42,7 @@ def test_with_v_they_say_what_they_have_done(run: Run, two_days: None) -> None:
         "deleted",
         "pending",
     ]
-    assert "access-log-agg             2        3" in lines[1]
+    assert lines[1].split()[:3] == ["access-log-agg", "2", "3"]
 
 
 def test_a_range_limits_an_update(run: Run, run_json: Callable[..., Any], two_days: None) -> None:
@@ -140,27 +138,6 @@ def test_init_may_be_repeated(run_json: Callable[..., Any]) -> None:
     assert run_json("init") == first
 
 
-def test_dead_letters_are_listed_replayed_and_purged(
-    app: Flask, run: Run, run_json: Callable[..., Any]
-) -> None:
-    """An event with a field of the wrong type waits among the dead letters until it is purged."""
-    bad = {"path": "/a", "status": "no number", "timestamp": "2016-12-18T10:00:00Z"}
-    pipeline_of(app).publish("access-log", [bad, {**bad, "path": "/b"}])
-    assert run_json("events", "process")["dead"] == 2
-    letters = run_json("dead-letters", "list", "--type", "access-log", "--kind", "invalid")
-    assert {letter["event"]["path"] for letter in letters} == {"/a", "/b"}
-    assert "invalid" in run("dead-letters", "list").stdout
-    assert run_json("dead-letters", "list", "--kind", "too_late") == []
-
-    assert run_json("dead-letters", "replay", letters[0]["id"]) == {"replayed": 1}
-    assert len(run_json("dead-letters", "list")) == 1
-    assert run_json("events", "process")["dead"] == 1
-    assert run_json("dead-letters", "replay", "--all") == {"replayed": 2}
-    run("events", "process")
-    assert run_json("dead-letters", "purge", "--all") == {"purged": 2}
-    assert run("dead-letters", "list").output == ""
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -180,7 +157,11 @@ def test_dead_letters_are_listed_replayed_and_purged(
         (["events", "process", "--time-limit", "0"], "time-limit"),
         (["dead-letters", "purge"], "Give the ids of dead letters, or --all"),
         (["dead-letters", "replay", "x", "--all"], "Give the ids of dead letters, or --all"),
+        (["dead-letters", "replay", "--all", "--kind", "invalid"], "Give the ids of dead letters"),
+        (["dead-letters", "purge", "nope"], "Unknown dead letter 'nope'"),
+        (["dead-letters", "show", "nope"], "Unknown dead letter 'nope'"),
         (["dead-letters", "list", "--kind", "odd"], "'odd'"),
+        (["dead-letters", "list", "--since", "odd"], "since: 'odd' is not an ISO 8601 time"),
         (["serve", "--port", "70000"], "70000"),
         (["serve", "--host", "192.0.2.1", "--port", "0"], "Can't listen at 192.0.2.1:0"),
         (["updaet"], "did you mean 'update'?"),

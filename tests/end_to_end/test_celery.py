@@ -114,6 +114,26 @@ def test_A004_32_a_worker_killed_in_the_middle_loses_nothing_and_counts_nothing_
     assert web.dead_letters.list() == []
 
 
+def test_an_update_of_many_days_is_shared_by_the_workers(
+    web: Pipeline, settings: dict[str, str], tmp_path: Path
+) -> None:
+    """One task does a part and makes tasks of the rest, by range; the rows are those of one run."""
+    start = datetime(2016, 1, 1, tzinfo=UTC)
+    events = [
+        {**event, "timestamp": (start + timedelta(days=number)).isoformat()}
+        for number, event in enumerate(many_downloads()[:120])
+    ]
+    web.publish("file-download", events)
+    assert web.process_events().indexed == 120
+    with running_worker(tmp_path, settings) as worker:
+        call_task(tmp_path, settings, UPDATE)
+        worker.wait_until(lambda: sum(counted(web).values()) == 120)
+        log = worker.log()
+    assert log.count(f"Task {UPDATE}[") >= 3
+    report = web.update(["file-download-agg"])
+    assert (report.is_complete, report.aggregations["file-download-agg"].intervals) == (True, 0)
+
+
 def test_a_hosts_own_celery_app_does_the_work_by_its_schedule(
     web: Pipeline, settings: dict[str, str], tmp_path: Path
 ) -> None:

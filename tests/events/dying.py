@@ -11,7 +11,7 @@ from typing import Any
 
 from stats_pipeline import EventsIndexer
 from stats_pipeline.pipeline import Pipeline
-from stats_pipeline.reports import TypeReport
+from stats_pipeline.reports import Outcome
 from stats_pipeline.settings import read_settings
 
 
@@ -23,7 +23,7 @@ def die() -> None:
 class DyingBeforeTheBulk(EventsIndexer):
     """Die when the messages were taken and nothing was written."""
 
-    def index(self, events: Sequence[Any]) -> TypeReport:
+    def index(self, events: Sequence[Any]) -> list[Outcome]:
         """Die."""
         die()
         return super().index(events)
@@ -32,20 +32,19 @@ class DyingBeforeTheBulk(EventsIndexer):
 class DyingAfterTheBulk(EventsIndexer):
     """Die when documents are written, and neither dead letters nor marks."""
 
-    def _write(self, batch: Any) -> int:
-        written = super()._write(batch)
+    def _write(self, batch: Any) -> None:
+        super()._write(batch)
         die()
-        return written
 
 
 class DyingBeforeTheAcknowledgement(EventsIndexer):
     """Die when everything is written and nothing is acknowledged."""
 
-    def index(self, events: Sequence[Any]) -> TypeReport:
+    def index(self, events: Sequence[Any]) -> list[Outcome]:
         """Index them, and die."""
-        report = super().index(events)
+        outcomes = super().index(events)
         die()
-        return report
+        return outcomes
 
 
 def main(configuration: dict[str, Any]) -> None:

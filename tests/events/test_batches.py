@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from stats_pipeline.errors import QueueUnavailable
-from stats_pipeline.events.drain import drain
+from stats_pipeline.events.drain import Drain
 from stats_pipeline.events.indexer import EventsIndexer
 from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.queues.protocol import Consumer, Message, Queue
@@ -63,13 +63,16 @@ def test_everything_is_written_before_the_acknowledgement(pipeline: Pipeline) ->
         earliest=pipeline.settings["STATS_EARLIEST"],
     )
     losing = LosingAcknowledgements(pipeline.queue)
-    report = drain(
-        definition,
-        indexer,
+    drain = Drain(
+        definition=definition,
+        indexer=indexer,
         queue=losing,  # type: ignore[arg-type]
         dead_letters=pipeline.dead_letters,
+        ledger=pipeline.ledger,
+        state=pipeline.store.state,
         clock=pipeline.clock,
     )
+    report = drain.run()
     assert report.error == "2 messages can't be acknowledged"
     before = stored_events(pipeline, "thing")
     assert {event["value"] for event in before} == {2, 3, 4}

@@ -1,22 +1,19 @@
-"""Dead letters: one for each event that can't be counted; listed, replayed, purged."""
+"""Dead letters: one for each event that can't be counted, whatever is wrong with it."""
 
 import json
 import re
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from stats_pipeline.clock import ManualClock
-from stats_pipeline.errors import InvalidEvent, QueueUnavailable
-from stats_pipeline.events.dead_letters import DeadLetter, DeadLetters
+from stats_pipeline.errors import InvalidEvent
+from stats_pipeline.events.letter import DeadLetter
 from stats_pipeline.model import Event
 from stats_pipeline.pipeline import Pipeline
 from tests.events.conftest import Thing, ThingPipeline
 from tests.support import Backend, MakePipeline, stored_events
-
-Mend = Callable[[], tuple[Pipeline, Pipeline]]
 
 NOW = datetime(2017, 1, 1, tzinfo=UTC)
 BUILD_ITEM = "stats_pipeline.events.preprocessors:build_record_unique_id"
@@ -213,115 +210,6 @@ def test_one_event_makes_one_dead_letter_however_often_it_comes(pipeline: Pipeli
     assert pipeline.status()["dead_letters"] == 1
 
 
-def test_dead_letters_are_listed_by_event_type_and_kind(
-    backend: Backend, make_pipeline: MakePipeline, thing: Thing
-) -> None:
-    """Without an argument all of them, oldest first."""
-    clock = ManualClock(NOW)
-    preprocessors = [BUILD_ITEM]
-    events = {"thing": thing(), "other": thing(preprocessors=preprocessors)}
-    pipeline = make_pipeline(backend, clock=clock, STATS_EVENTS=events)
-    for name in ("other", "thing", "other"):
-        pipeline.publish(name, [{"valuex": 1, "pid_type": "a", "pid_value": name}])
-        pipeline.process_events()
-        clock.advance(1)
-    pipeline.publish("other", [{}])
-    pipeline.process_events()
-    find = pipeline.dead_letters.list
-
-    def seen(letters: list[DeadLetter]) -> list[tuple[str, str]]:
-        return [(letter.event_type, letter.kind) for letter in letters]
-
-    other = ("other", "invalid")
-    assert seen(find()) == [other, ("thing", "invalid"), other, ("other", "preprocessor")]
-    assert seen(find(event_type="thing")) == [("thing", "invalid")]
-    assert seen(find(kind="preprocessor")) == [("other", "preprocessor")]
-    assert seen(find("other", "invalid")) == [other, other]
-    assert find("thing", "preprocessor") == []
-
-
-@pytest.fixture
-def mend(thing_pipeline: ThingPipeline) -> Mend:
-    """Give a function that buries two events and returns the pipeline, and one that takes them."""
-
-    def make() -> tuple[Pipeline, Pipeline]:
-        fail: Any = {"preprocessors": [BUILD_ITEM]}
-        broken = thing_pipeline(**fail)
-        bury(broken, {**GOOD, "event_id": "one"}, {**GOOD, "event_id": "two"})
-        return broken, thing_pipeline()
-
-    return make
-
-
-def test_replay_puts_all_back_into_their_queues_and_deletes_them(mend: Mend) -> None:
-    """Once the cause is mended they are counted, with the time at which they first came."""
-    broken, mended = mend()
-    received = {letter.event["received_at"] for letter in broken.dead_letters.list()}
-    assert mended.dead_letters.replay() == 2
-    assert mended.dead_letters.list() == []
-    assert mended.process_events().indexed == 2
-    assert {event["received_at"] for event in stored_events(mended, "thing")} == received
-    assert mended.dead_letters.replay() == 0
-
-
-def test_replay_and_purge_take_the_ids_that_they_are_given(mend: Mend) -> None:
-    """Other dead letters stay; an empty list and an unknown id mean none."""
-    broken, mended = mend()
-    one, two = broken.dead_letters.list()
-    for ids in ([], ["unknown"]):
-        assert (mended.dead_letters.replay(ids), mended.dead_letters.purge(ids)) == (0, 0)
-    assert mended.dead_letters.replay([one.id]) == 1
-    assert [letter.id for letter in mended.dead_letters.list()] == [two.id]
-    assert mended.dead_letters.purge([two.id]) == 1
-    assert mended.dead_letters.list() == []
-    assert mended.process_events().indexed == 1
-
-
-def test_what_is_replayed_but_not_mended_is_a_dead_letter_again(mend: Mend) -> None:
-    """Nothing is lost by trying."""
-    broken, _ = mend()
-    assert broken.dead_letters.replay() == 2
-    assert broken.process_events().dead == 2
-    assert len(broken.dead_letters.list()) == 2
-
-
-def test_what_a_worker_buries_again_while_it_is_replayed_stays(mend: Mend) -> None:
-    """A worker that is faster than the replay must not lose the event that it was given."""
-    broken, _ = mend()
-
-    def publish(event_type: str, events: Sequence[Event]) -> None:
-        broken.publish(event_type, events)
-        assert broken.process_events().dead == 2
-
-    letters = DeadLetters(
-        broken.store,
-        prefix=broken.settings["STATS_INDEX_PREFIX"],
-        publish=publish,
-        clock=broken.clock,
-    )
-    assert letters.replay() == 2
-    assert len(broken.dead_letters.list()) == 2
-
-
-def test_what_can_not_be_put_back_stays_as_it_was(mend: Mend) -> None:
-    """A queue that takes nothing, or an event type that is not active any more, loses nothing."""
-    broken, _ = mend()
-    before = broken.dead_letters.list()
-
-    def refuse(_event_type: str, _events: Sequence[Event]) -> None:
-        raise QueueUnavailable("no queue")
-
-    letters = DeadLetters(
-        broken.store,
-        prefix=broken.settings["STATS_INDEX_PREFIX"],
-        publish=refuse,
-        clock=broken.clock,
-    )
-    with pytest.raises(QueueUnavailable):
-        letters.replay()
-    assert broken.dead_letters.list() == before
-
-
 def test_dead_letters_are_kept_after_their_index_was_deleted(pipeline: Pipeline) -> None:
     """One drain says that the store refuses, the next one makes the index again."""
     bury(pipeline, {**GOOD, "value": "many"})
@@ -334,17 +222,10 @@ def test_dead_letters_are_kept_after_their_index_was_deleted(pipeline: Pipeline)
     assert len(pipeline.dead_letters.list()) == 1
 
 
-def test_what_was_never_an_event_stays_until_it_is_purged(pipeline: Pipeline) -> None:
-    """An undecodable message can't be put back, since it would only come again."""
-    queue_name = pipeline.registries.event_type("thing").queue_name
-    pipeline.queue.publish(queue_name, [b"garbage"])
-    pipeline.process_events()
-    assert pipeline.dead_letters.replay() == 0
-    assert pipeline.dead_letters.purge() == 1
-    assert pipeline.dead_letters.list() == []
-
-
 def test_listing_before_anything_has_died_gives_nothing(pipeline: Pipeline) -> None:
     """D14: nothing there is success."""
     assert pipeline.dead_letters.list() == []
-    assert (pipeline.dead_letters.replay(), pipeline.dead_letters.purge()) == (0, 0)
+    assert pipeline.dead_letters.replay().as_dict() == {"replayed": 0, "kept": {}}
+    assert pipeline.dead_letters.purge() == 0
+    summary = pipeline.dead_letters.summary().as_dict()
+    assert summary == {"total": 0, "last_day": 0, "oldest": None, "types": {}}

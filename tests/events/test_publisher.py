@@ -1,6 +1,5 @@
 """The publisher: what the queue does not take now is sent later, and hurts nothing else."""
 
-import json
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,12 +9,8 @@ import pytest
 from scripts.services.server import wait_until
 from stats_pipeline.errors import QueueUnavailable
 from stats_pipeline.events import publisher as module
-from stats_pipeline.events.envelope import (
-    LARGEST_EVENT_BYTES,
-    MESSAGE_BYTES,
-    decode,
-    encode,
-)
+from stats_pipeline.events.envelope import LARGEST_EVENT_BYTES, to_json
+from stats_pipeline.events.messages import MESSAGE_BYTES, Numbering, decode
 from stats_pipeline.events.publisher import Publisher
 from stats_pipeline.queues.sqlite import SqliteQueue
 
@@ -116,15 +111,16 @@ def test_an_event_is_sent_as_it_was_when_it_was_emitted(
     with queue.consume("x") as consumer:
         events = []
         while message := consumer.take():
-            events += decode(message.body)
+            events += decode(message.body).events
     assert events == [{**EVENT, "extra": {"before": 1}}, EVENT]
 
 
 def test_a_message_stays_below_what_brokers_take() -> None:
     """Large events travel in smaller batches; none is lost or moved."""
     events = [{"event_id": str(n), "text": "x" * 30_000} for n in range(200)]
-    messages = encode(events)
+    messages = [each.body for each in Numbering().number("q", map(to_json, events))]
     assert max(map(len, messages)) < MESSAGE_BYTES + 10_000
-    assert [event for message in messages for event in decode(message)] == events
+    assert [event for message in messages for event in decode(message).events] == events
     large = {"text": "x" * LARGEST_EVENT_BYTES}
-    assert [json.loads(body) for body in encode([large, large])] == [{"events": [large]}] * 2
+    numbered = Numbering().number("q", map(to_json, [large, large]))
+    assert [decode(each.body).events for each in numbered] == [[large]] * 2

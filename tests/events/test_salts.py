@@ -1,13 +1,14 @@
-"""Salts live in the store: made once, whoever is first, and shared by all workers."""
+"""Salts live in the store: made once, shared by all workers, and destroyed when they are old."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
 
 import pytest
 
-from stats_pipeline.clock import ManualClock, format_time
+from stats_pipeline.clock import MILLISECOND, ManualClock, format_time
+from stats_pipeline.errors import TooLate
 from stats_pipeline.events.preprocessors import anonymize_user
-from stats_pipeline.events.salts import CACHE_SECONDS, KIND, Salts
+from stats_pipeline.events.salts import CACHE_SECONDS, KIND, Salts, destroy_salts
 from stats_pipeline.stores.opening import open_store
 from stats_pipeline.stores.protocol import Store
 from tests.events.conftest import ThingPipeline
@@ -79,13 +80,70 @@ def test_each_event_type_and_window_has_a_salt_of_its_own(store: Store, clock: M
     store.close()
 
 
-def test_a_copy_of_a_salt_is_trusted_for_minutes_only(store: Store, clock: ManualClock) -> None:
-    """Once a salt is destroyed in the store, no worker goes on using it for long."""
-    salts = Salts(store.state, "events-stats-thing", "day", clock)
+def destroy(store: Store, now: datetime, *, dry_run: bool = False) -> int:
+    """Destroy what has to go after a grace period of thirty days; return how many keys."""
+    before = now - timedelta(days=30)
+    return sum(destroy_salts(store.state, now=now, before=before, dry_run=dry_run).values())
+
+
+@pytest.mark.parametrize(
+    ("window", "made", "kept_until"),
+    [
+        ("day", NOON, datetime(2018, 2, 1, tzinfo=UTC)),
+        ("month", NOON, datetime(2018, 3, 3, tzinfo=UTC)),
+        # An old log is imported: its keys are made now, and there is time to import the rest.
+        ("day", datetime(2020, 6, 1, 12, tzinfo=UTC), datetime(2020, 7, 1, 12, tzinfo=UTC)),
+        ("forever", NOON, None),
+    ],
+)
+def test_A004_25_a_salt_is_destroyed_a_grace_period_after_its_window_and_its_making(
+    store: Store, window: str, made: datetime, kept_until: datetime | None
+) -> None:
+    """Not a moment before, never made again, and only a tombstone is left of it."""
+    clock = ManualClock(made)
+    Salts(store.state, "events-stats-thing", window, clock).hash(NOON, "u1")
+    late = (kept_until or datetime(2100, 1, 1, tzinfo=UTC)) + MILLISECOND
+    assert destroy(store, late - MILLISECOND) == 0
+    assert destroy(store, late, dry_run=True) == destroy(store, late) == bool(kept_until)
+    assert destroy(store, late) == 0
+    (record,) = store.state.find(KIND)
+    if kept_until:
+        assert record.body == {"destroyed": format_time(late)}
+        for _ in range(2):  # the second one from the copy that is kept for minutes
+            with pytest.raises(TooLate, match="their key is destroyed; STATS_GRACE_DAYS"):
+                Salts(store.state, "events-stats-thing", window, clock).hash(NOON, "u1")
+        assert list(store.state.find(KIND)) == [record]
+    store.close()
+
+
+def test_A004_25_a_click_is_counted_though_the_salt_before_its_own_is_destroyed(
+    store: Store, clock: ManualClock
+) -> None:
+    """Only its connection with the click before the change is lost."""
+    midnight = NOON.replace(day=2, hour=0)
+
+    def salts() -> Salts:
+        return Salts(store.state, "events-stats-thing", "day", clock, overlap_seconds=30)
+
+    before = salts().hash(midnight - timedelta(seconds=1), "u1")
+    assert salts().hash_before_change(midnight, "u1") == before
+    clock.advance(timedelta(days=31, hours=6).total_seconds())
+    own = salts().hash(midnight, "u1")
+    assert destroy(store, clock.now()) == 1
+    assert salts().hash_before_change(midnight, "u1") is None
+    assert salts().hash(midnight, "u1") == own
+    store.close()
+
+
+def test_A004_25_a_worker_goes_on_with_a_destroyed_salt_for_minutes_at_most(
+    store: Store, clock: ManualClock
+) -> None:
+    """Its copy has an age; afterwards events of that window are too late for it as well."""
+    salts = Salts(store.state, "events-stats-thing", "hour", clock)
     before = salts.hash(NOON, "u1")
-    for record in list(store.state.find(KIND)):
-        assert store.state.delete(record)
+    assert destroy(store, NOON + timedelta(days=40)) == 1
     assert salts.hash(NOON, "u1") == before
     clock.advance(CACHE_SECONDS + 1)
-    assert salts.hash(NOON, "u1") != before
+    with pytest.raises(TooLate):
+        salts.hash(NOON, "u1")
     store.close()

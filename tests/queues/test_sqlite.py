@@ -13,7 +13,7 @@ import pytest
 
 from scripts.services.server import wait_until
 from stats_pipeline.clock import ManualClock
-from stats_pipeline.errors import QueueRefused
+from stats_pipeline.errors import QueueRefused, QueueUnavailable
 from stats_pipeline.queues.sqlite import SqliteQueue
 from stats_pipeline.queues.sqlite.owners import is_gone, new_owner
 from stats_pipeline.queues.sqlite.queue import _FREE, HOLD_MILLISECONDS
@@ -172,3 +172,19 @@ def test_a_system_without_proc_tells_running_processes_from_ended_ones(
         owner = f"{host} {process.pid} {started} {own}"
         assert not is_gone(owner)
     assert is_gone(owner)
+
+
+def test_a_queue_of_limited_size_refuses_what_is_too_much(tmp_path: Path) -> None:
+    """It says so, takes nothing of it, and has room again when messages are acknowledged."""
+    queue = SqliteQueue(tmp_path / "spool.db", limit_bytes=300_000)
+    with pytest.raises(QueueUnavailable, match="is full: it holds 300,000 bytes"):
+        for _ in range(100):
+            queue.publish("q", [bytes(20_000)])
+    before = queue.depth("q")
+    assert 0 < before < 20
+    with queue.consume("q") as consumer:
+        taken = [message for _ in range(3) if (message := consumer.take())]
+        consumer.acknowledge(taken)
+    queue.publish("q", [b"x"])
+    assert queue.depth("q") == before - 2
+    queue.close()

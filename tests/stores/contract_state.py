@@ -181,6 +181,20 @@ class StateContract:
                 assert state.swap([replace(record, tags=frozenset({"done"}))]) == [True]
         assert seen == ["first", *(record.key for record in records)]
 
+    def test_expunging_changes_no_record(self, state: State, kind: str) -> None:
+        """What is there stays, with its version; what was written over stays written over."""
+        state.expunge()
+        state.put([Record(kind, f"k{number}", "g", NOON, body={"n": 1}) for number in range(50)])
+        stale = _get(state, kind, "k0")
+        state.put([Record(kind, "k0", "g", NOON, body={"n": 2})])
+        assert state.delete(_get(state, kind, "k1"))
+        before = list(state.find(kind))
+        state.expunge()
+        assert list(state.find(kind)) == before
+        assert state.swap([replace(before[0], body={"n": 3}), stale]) == [True, False]
+        assert state.create(Record(kind, "k1", "g", NOON))
+        assert stale.version not in {record.version for record in state.find(kind)}
+
     def test_a_closed_store_keeps_its_state(self, store: Store, kind: str) -> None:
         """State should be durable when a write has returned."""
         store.state.put([Record(kind, "k", "g")])

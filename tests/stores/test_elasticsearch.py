@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from elasticsearch import Elasticsearch
 
+from scripts.services.server import wait_until
 from stats_pipeline.errors import PartialResult, StoreRefused
 from stats_pipeline.model import Filter
 from stats_pipeline.stores.elasticsearch import ElasticsearchStore
@@ -244,3 +246,22 @@ def test_what_is_no_json_is_never_stored_and_costs_no_other_item(store: Store, i
         ]
     )
     assert [result.verdict for result in results] == [Verdict.NEVER] * 5 + [Verdict.DONE]
+
+
+@pytest.mark.slow
+def test_A004_25_elasticsearch_gives_up_what_was_expunged(
+    store: ElasticsearchStore, cluster: Elasticsearch, index_prefix: str
+) -> None:
+    """Of segments with little to give up, too; it only takes the half minute of its replicas."""
+    store.state.put([Record("salt", f"k{number}", body={"key": "x"}) for number in range(100)])
+    (record,) = store.state.get("salt", ["k0"])
+    assert record
+    assert store.state.swap([replace(record, body={})]) == [True]
+
+    def is_gone() -> bool:
+        store.state.expunge()
+        found = cluster.indices.stats(index=f"{index_prefix}*state*", metric="docs")
+        return bool(found["_all"]["total"]["docs"]["deleted"] == 0)
+
+    wait_until(is_gone, timeout_seconds=120)
+    assert len(list(store.state.find("salt"))) == 100

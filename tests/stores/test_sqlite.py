@@ -1,10 +1,13 @@
 """The embedded store: the contract on a SQLite file, and what only a file has."""
 
+import random
+import secrets
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +15,9 @@ import pytest
 from stats_pipeline.errors import StoreRefused, StoreUnavailable
 from stats_pipeline.metrics import Mean, Metric, Sum
 from stats_pipeline.model import Filter
+from stats_pipeline.sqlite import database
 from stats_pipeline.stores.opening import open_store
-from stats_pipeline.stores.protocol import Put, Store, Verdict
+from stats_pipeline.stores.protocol import Put, Record, Store, Verdict
 from stats_pipeline.stores.sqlite import SqliteStore
 from stats_pipeline.templates import IndexTemplate
 from tests.stores.conftest import MakeTemplate, Write
@@ -205,3 +209,42 @@ def test_a_store_in_memory_is_shared_by_threads_and_snapshots() -> None:
     assert other.index_uuids(["thing-1"]) == {}
     store.close()
     other.close()
+
+
+def test_A004_25_no_byte_of_an_expunged_record_is_left_in_any_file(
+    store: SqliteStore, path: Path
+) -> None:
+    """Nor where it once was, before the pages of its table were divided and joined."""
+    rng = random.Random(1)
+    keys = [secrets.token_hex(32) for _ in range(200)]
+    for key in keys:
+        store.state.put([Record("salt", key[:8], body={"key": key})])
+        marks = [f"m{rng.randrange(1_000)}" for _ in range(40)]
+        body = {"done": ["x"] * rng.randrange(20)}
+        store.state.put([Record("mark", mark, body=body) for mark in marks])
+        for record in store.state.get("mark", rng.sample(sorted({*marks}), 10)):
+            assert record is None or store.state.delete(record)
+    old = list(store.state.find("salt"))
+    assert store.state.swap([replace(record, body={}) for record in old]) == [True] * 200
+    assert _remains(path, keys)
+    store.state.expunge()
+    assert _remains(path, keys) == set()
+
+
+def _remains(path: Path, keys: Sequence[str]) -> set[str]:
+    content = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    return {key for key in keys if key[:24].encode() in content or key[-24:].encode() in content}
+
+
+def test_expunging_waits_for_readers_and_then_says_that_they_are_in_the_way(
+    store: SqliteStore, index: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a snapshot may still read can't be removed; the same call works later."""
+    monkeypatch.setattr(database, "LOG_WAIT_SECONDS", 0.1)
+    store.state.put([Record("salt", "k")])
+    with store.snapshot([index]) as snapshot:
+        assert snapshot.count(Filter()) == 0
+        with pytest.raises(StoreUnavailable, match=r"stats\.db is being read; try again later"):
+            store.state.expunge()
+    store.state.expunge()
+    assert store.state.get("salt", ["k"]) != [None]

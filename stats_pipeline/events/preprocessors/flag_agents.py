@@ -16,6 +16,9 @@ from stats_pipeline.registry.order import fields_of_event
 #: Distinct agents whose answer is remembered: a busy site sees some thousands a day.
 REMEMBERED_AGENTS = 20_000
 
+#: Characters of an agent that are looked at, hundreds of times and in memory; none is as long.
+LONGEST_AGENT = 4_096
+
 
 @fields_of_event(read=["user_agent"])
 def flag_robots(event: Event) -> Event:
@@ -53,7 +56,9 @@ def drop_machines(event: Event) -> Event:
 
 def is_listed(agent: object, list_name: str) -> bool:
     """Tell whether an agent is on one of the lists; anything but text is not."""
-    return isinstance(agent, str) and _matches(agent, current_context().agent_lists[list_name])
+    if not isinstance(agent, str):
+        return False
+    return _matches(agent[:LONGEST_AGENT], current_context().agent_lists[list_name])
 
 
 def _flagged(event: Event, field: str, list_name: str) -> Event:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from math import inf
 from pathlib import Path
 
 from stats_pipeline.clock import Clock, SystemClock, epoch_milliseconds
@@ -26,14 +29,22 @@ _TABLES = (
     "create table if not exists _queues (name text primary key)",
     """create table if not exists _messages (
         id integer primary key autoincrement,
-        queue text not null, owner text, held_until integer, body blob not null
+        queue text not null, owner text, held_until integer, body blob not null, published integer
     )""",
     "create index if not exists _messages_free on _messages (queue, id) where owner is null",
     """create index if not exists _messages_held on _messages (queue, owner, held_until)
         where owner is not null""",
 )
 
+#: When it was published, in milliseconds since 1970. Null where a version before this one wrote
+#: it: such a message is as old as the first look at its age.
+_ADDED_COLUMNS = (("_messages", "published", "integer"),)
+
+#: Expired in batches of this many, so that nobody waits for long.
+_EXPIRED_AT_ONCE = 1_000
+
 _FREE = "from _messages where queue = ? and owner is null order by id limit 1"
+_EXPIRED = "from _messages where owner is null and published < ?"
 
 
 class SqliteQueue:
@@ -42,12 +53,20 @@ class SqliteQueue:
     Args:
         path: the file, which may be the store's.
         clock: for how long messages are held.
+        limit_bytes: of the file; what comes when it is reached is refused.
     """
 
-    def __init__(self, path: str | Path, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self, path: str | Path, *, clock: Clock | None = None, limit_bytes: float = inf
+    ) -> None:
         self._clock = clock or SystemClock()
+        self._limit_bytes = limit_bytes
         self._database = Database(
-            path, schema=_TABLES, unavailable=QueueUnavailable, refused=QueueRefused
+            path,
+            schema=_TABLES,
+            added_columns=_ADDED_COLUMNS,
+            unavailable=QueueUnavailable,
+            refused=QueueRefused,
         )
 
     def declare(self, names: Sequence[str]) -> None:
@@ -68,10 +87,15 @@ class SqliteQueue:
     def publish(self, name: str, bodies: Sequence[bytes]) -> None:
         """Put all of these messages into a queue, or on an error none, declaring it first."""
         with self._database.write() as connection:
+            if _used_bytes(connection) >= self._limit_bytes:
+                raise QueueUnavailable(
+                    f"{self._database.path} is full: it holds {self._limit_bytes:,} bytes"
+                )
             _declare(connection, [name])
+            now = epoch_milliseconds(self._clock.now())
             connection.executemany(
-                "insert into _messages (queue, body) values (?, ?)",
-                [(name, body) for body in bodies],
+                "insert into _messages (queue, body, published) values (?, ?, ?)",
+                [(name, body, now) for body in bodies],
             )
 
     @contextmanager
@@ -88,6 +112,39 @@ class SqliteQueue:
         _free_lost(self._database, name, self._clock)
         sql = "select count(*) from _messages where queue = ? and owner is null"
         return int(self._database.read(sql, (name,))[0][0])
+
+    def expired(self, before: datetime) -> Mapping[str, int]:
+        """Return how many messages of each queue were published before this time.
+
+        Without those that consumers hold.
+        """
+        sql = f"select queue, count(*) {_EXPIRED} group by queue order by queue"
+        return dict(self._database.read(sql, (epoch_milliseconds(before),)))
+
+    def expire(self, before: datetime) -> Iterator[Mapping[str, int]]:
+        """Delete those messages for good; yield how many of each queue after each batch."""
+        for name in self.names():
+            _free_lost(self._database, name, self._clock)
+        now = epoch_milliseconds(self._clock.now())
+        with self._database.write() as connection:
+            connection.execute("update _messages set published = ? where published is null", (now,))
+        while batch := self._expire_some(epoch_milliseconds(before)):
+            yield batch
+
+    def expunge(self) -> None:
+        """Remove from the disk what was deleted.
+
+        Raises QueueUnavailable where somebody goes on reading it.
+        """
+        self._database.empty_log()
+
+    def _expire_some(self, limit: int) -> Mapping[str, int]:
+        with self._database.write() as connection:
+            rows = connection.execute(
+                f"select id, queue {_EXPIRED} limit {_EXPIRED_AT_ONCE}", (limit,)
+            ).fetchall()
+            connection.executemany("delete from _messages where id = ?", [row[:1] for row in rows])
+        return Counter(name for _, name in rows)
 
     def check(self) -> str:
         """Return the file and how many messages it holds; raise where it can't be written."""
@@ -154,6 +211,15 @@ class SqliteConsumer:
             )
         self._held.add(row[0])
         return Message(body=row[1], tag=row[0])
+
+
+def _used_bytes(connection: sqlite3.Connection) -> int:
+    """Return how much of the file is in use; what acknowledged messages held is free again."""
+    pages, free, page_bytes = (
+        int(connection.execute(f"pragma {name}").fetchone()[0])
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * page_bytes
 
 
 def _declare(connection: sqlite3.Connection, names: Sequence[str]) -> None:

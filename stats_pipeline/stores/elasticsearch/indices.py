@@ -9,7 +9,14 @@ from elasticsearch import BadRequestError, Elasticsearch
 
 from stats_pipeline.errors import StoreRefused, StoreUnavailable
 from stats_pipeline.stores.elasticsearch.client import Client, chunks_of_names
-from stats_pipeline.stores.elasticsearch.errors import INDEX_EXISTS, INDEX_MISSING, error_types
+from stats_pipeline.stores.elasticsearch.errors import (
+    CHECK_USER,
+    FORBIDDEN,
+    INDEX_EXISTS,
+    INDEX_MISSING,
+    error_types,
+)
+from stats_pipeline.stores.elasticsearch.presence import do_with_present, refuse_hidden
 from stats_pipeline.templates import IndexTemplate
 
 #: Key in the mapping's own notes: one alias may be the beginning of another, so the name of an
@@ -83,7 +90,7 @@ def delete(client: Client, names: Sequence[str]) -> None:
     """Delete these indices and their documents; missing ones are deleted already."""
     with client.api() as api:
         for chunk in chunks_of_names(names):
-            api.indices.delete(index=chunk, ignore_unavailable=True)
+            do_with_present(api, chunk, lambda found: api.indices.delete(index=found))
 
 
 def refresh(client: Client, names: Sequence[str]) -> None:
@@ -94,12 +101,28 @@ def refresh(client: Client, names: Sequence[str]) -> None:
     """
     with client.api() as api:
         for chunk in chunks_of_names(names):
-            shards = api.indices.refresh(index=chunk, ignore_unavailable=True)["_shards"]
-            if shards["failed"]:
-                raise StoreUnavailable(
-                    f"Elasticsearch at {client.server} could not refresh {shards['failed']} of "
-                    f"{shards['total']} shards of {', '.join(chunk)}"
-                )
+            answer = do_with_present(api, chunk, lambda found: api.indices.refresh(index=found))
+            if answer is not None:
+                _check_shards(client, answer["_shards"], f"refresh {', '.join(chunk)}")
+
+
+def expunge(client: Client, index: str) -> None:
+    """Rewrite the segments of an index that hold deleted documents; a missing one has none.
+
+    Raises:
+        StoreUnavailable: a shard could not do it.
+    """
+    with client.api() as api:
+        if not _uuids(api, [index]):
+            return
+        # By default a segment is left alone as long as less than a tenth of it is deleted.
+        allowed = {"index.merge.policy.expunge_deletes_allowed": 0}
+        api.indices.put_settings(index=index, settings=allowed)
+        # Before: what is not committed is not given up. After: so are the files before the merge.
+        api.indices.flush(index=index)
+        shards = api.indices.forcemerge(index=index, only_expunge_deletes=True)["_shards"]
+        api.indices.flush(index=index, force=True)
+    _check_shards(client, shards, f"expunge {index}")
 
 
 def documents(client: Client, index: str, ids: Sequence[str]) -> Iterator[Mapping[str, Any] | None]:
@@ -110,11 +133,24 @@ def documents(client: Client, index: str, ids: Sequence[str]) -> Iterator[Mappin
         answer = api.mget(docs=[{"_index": index, "_id": id_} for id_ in ids], realtime=True)
     for found in answer["docs"]:
         error = found.get("error")
+        if error is not None and error["type"] == FORBIDDEN:
+            raise StoreRefused(
+                f"Elasticsearch at {client.server} refuses to read {index} ({error['reason']}): "
+                f"{CHECK_USER}"
+            )
         if error is not None and error["type"] != INDEX_MISSING:
             raise StoreUnavailable(
                 f"Elasticsearch at {client.server} could not read {index}: {error['reason']}"
             )
         yield found if found.get("found") else None
+
+
+def _check_shards(client: Client, shards: Mapping[str, Any], what: str) -> None:
+    if shards["failed"]:
+        raise StoreUnavailable(
+            f"Elasticsearch at {client.server} could not {what}: {shards['failed']} of "
+            f"{shards['total']} shards failed"
+        )
 
 
 def _uuids(api: Elasticsearch, names: Sequence[str]) -> dict[str, str]:
@@ -125,6 +161,7 @@ def _uuids(api: Elasticsearch, names: Sequence[str]) -> dict[str, str]:
         )
         for index, entry in answer.items():
             found[index] = entry["settings"]["index.uuid"]
+    refuse_hidden(api, [name for name in names if name not in found])
     return found
 
 

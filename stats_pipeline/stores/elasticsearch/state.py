@@ -105,6 +105,13 @@ class ElasticsearchState:
             for hit in moment.hits(query, ["time", "key"], seq_no_primary_term=True):
                 yield _record(hit)
 
+    def expunge(self) -> None:
+        """Rewrite every segment that holds a record which was written over or deleted.
+
+        Elasticsearch keeps those of about the last minute, for replicas that catch up.
+        """
+        indices.expunge(self._client, self._index)
+
     def _encode(self, record: Record, **condition: Any) -> bytes:
         return bulk.encode_index(
             self._index, _id(record.kind, record.key), _body(record), **condition

@@ -14,15 +14,30 @@ from stats_pipeline.stores.protocol import Record
 
 #: A version is a row's number, which SQLite never gives twice ("autoincrement"), so that a record
 #: that was deleted and made again is not taken for the old one.
-STATE_TABLE = (
-    """create table if not exists _state (
+_ROWS = """(
         version integer primary key autoincrement,
         kind text not null, key text not null, grp text not null, time integer not null,
         tags text not null, body text not null,
         unique (kind, key)
-    )""",
+    )"""
+
+STATE_TABLE = (
+    f"create table if not exists _state {_ROWS}",
     "create index if not exists _state_by_time on _state (kind, time, key)",
     "create index if not exists _state_by_group on _state (kind, grp, time, key)",
+)
+
+#: Pages that are given up are filled with zeros ("secure_delete"), but what moved from one page
+#: that is kept to another may still be read in the first one. So all of them are given up. The
+#: numbers of versions go on where they were.
+_MOVE = (
+    f"create table _state_moved {_ROWS}",
+    "insert into _state_moved select * from _state order by version",
+    "delete from sqlite_sequence where name = '_state_moved'",
+    "update sqlite_sequence set name = '_state_moved' where name = '_state'",
+    "drop table _state",
+    "alter table _state_moved rename to _state",
+    *STATE_TABLE,
 )
 
 #: How many records `find` reads at a time; it holds no lock between pages.
@@ -101,6 +116,13 @@ class SqliteState:
                 clauses.append(clause)
                 parameters.append(value)
         return self._pages(" and ".join(clauses), parameters)
+
+    def expunge(self) -> None:
+        """Move all records to new pages, so that nothing of older ones is left in any file."""
+        with self._database.write() as connection:
+            for statement in _MOVE:
+                connection.execute(statement)
+        self._database.empty_log()
 
     def _pages(self, condition: str, parameters: Sequence[Any]) -> Iterator[Record]:
         after: tuple[Any, ...] = (_NO_TIME, "")

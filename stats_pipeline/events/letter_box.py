@@ -1,0 +1,76 @@
+"""The letter box: dead letters as documents of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from stats_pipeline.clock import Clock
+from stats_pipeline.errors import StoreRefused
+from stats_pipeline.events.letter import PROPERTIES, DeadLetter
+from stats_pipeline.model import Filter
+from stats_pipeline.stores.protocol import Delete, Put, Snapshot, Store, Verdict
+from stats_pipeline.stores.writing import write
+from stats_pipeline.templates import IndexTemplate
+
+ALIAS = "stats_pipeline-dead-letters"
+
+
+class LetterBox:
+    """Write, read and delete dead letters.
+
+    Args:
+        store: where they are kept.
+        prefix: stands before the name of their index.
+        clock: for waiting between tries.
+    """
+
+    def __init__(self, store: Store, *, prefix: str, clock: Clock) -> None:
+        self._store = store
+        self._alias = prefix + ALIAS
+        self._index = f"{self._alias}-1"
+        self._clock = clock
+        self._is_ready = False
+
+    def prepare(self) -> None:
+        """Make their index exist."""
+        if not self._is_ready:
+            template = IndexTemplate(self._alias, PROPERTIES, {}, {})
+            self._store.put_template(template)
+            self._store.create_index(self._index, template, aliased=True)
+            self._is_ready = True
+
+    def write(self, letters: Sequence[DeadLetter]) -> None:
+        """Write these dead letters over what has their ids."""
+        self.prepare()
+        operations = [Put(self._index, letter.id, letter.body()) for letter in letters]
+        try:
+            results = write(self._store, operations, self._clock)
+        except StoreRefused:
+            self._is_ready = False  # Perhaps its index was deleted: made again at the next try.
+            raise
+        for result in results:
+            if result.verdict is Verdict.NEVER:
+                raise StoreRefused(f"The store refuses a dead letter: {result.reason}")
+
+    def delete(self, ids: Iterable[str]) -> None:
+        """Delete the dead letters of these ids; one that is not there is deleted already."""
+        write(self._store, [Delete(self._index, id_) for id_ in ids], self._clock)
+
+    def get(self, ids: Sequence[str]) -> Mapping[str, DeadLetter]:
+        """Return those of these dead letters that there are, by id."""
+        found = self._store.get(self._index, ids)
+        return {document.id: DeadLetter.of(document) for document in found if document is not None}
+
+    def find(self, where: Filter) -> Iterator[DeadLetter]:
+        """Yield the dead letters that the filter keeps, oldest first."""
+        with self.snapshot() as snapshot:
+            for document in snapshot.scan(where, ["time", "id"]):
+                yield DeadLetter.of(document)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """Open a snapshot that sees all that was written."""
+        self._store.refresh([self._index])
+        with self._store.snapshot([self._index]) as snapshot:
+            yield snapshot

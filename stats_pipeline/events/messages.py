@@ -1,0 +1,164 @@
+"""Messages: batches of events as they travel, numbered by whoever sends them.
+
+The numbers of one publisher for one queue have no holes, so a message that got lost on its way is
+noticed by the hole that it leaves (see `stats_pipeline.events.ledger`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from uuid import uuid4
+
+from stats_pipeline.events.envelope import DEEPEST_NESTING, is_deeper
+
+#: Events per message: large enough to be cheap, small enough that a redelivery is as well.
+EVENTS_PER_MESSAGE = 500
+
+#: Of one message, but for a single event that is larger. A worker holds hundreds of them.
+MESSAGE_BYTES = 250_000
+
+#: A larger message is a stranger's: ours have `MESSAGE_BYTES` or one event, and a short head.
+LARGEST_MESSAGE_BYTES = 4_000_000
+
+#: Of a publisher's name. What is longer is a stranger's.
+LONGEST_PUBLISHER = 300
+
+#: Given-up messages that one message reports; those behind them are left to the next one.
+REPORTED_AT_ONCE = 1_000
+
+#: Given-up messages that a process remembers. Of those before them only the hole is left.
+REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """Be a message that its publisher could send nowhere.
+
+    Attributes:
+        sequence: its number.
+        events: how many it held.
+        is_lost: whether nobody was told; else `publish` has raised and the caller knows.
+    """
+
+    sequence: int
+    events: int
+    is_lost: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Be a message as a worker reads it; one of a stranger has neither publisher nor number."""
+
+    events: list[Any]
+    publisher: str = ""
+    sequence: int = 0
+    given_up: tuple[GivenUp, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """Be a message that is to be sent: its queue, its number, how many events, its bytes."""
+
+    queue_name: str
+    sequence: int
+    events: int
+    body: bytes
+    reports: tuple[GivenUp, ...] = ()
+
+
+class Numbering:
+    """Number the messages of one process, for each queue from 1 on.
+
+    What was given up is reported in the messages that follow, until one of them is confirmed.
+    """
+
+    def __init__(self) -> None:
+        #: Says where to look when something is missing.
+        self.publisher = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex}"
+        self._last: dict[str, int] = {}
+        self._given_up: dict[str, deque[GivenUp]] = {}
+        self._lock = threading.Lock()
+
+    def number(self, queue_name: str, events: Iterable[bytes]) -> list[Outgoing]:
+        """Return messages that hold these events (each as `to_json` returned it), in order."""
+        with self._lock:
+            reports = tuple(islice(self._given_up.get(queue_name, ()), REPORTED_AT_ONCE))
+            messages = []
+            for batch in _in_batches(events):
+                sequence = self._last[queue_name] = self._last.get(queue_name, 0) + 1
+                head = {"publisher": self.publisher, "sequence": sequence}
+                if reports:
+                    head |= {"given_up": [[g.sequence, g.events, g.is_lost] for g in reports]}
+                body = b'%b, "events": [%b]}' % (json.dumps(head).encode()[:-1], b", ".join(batch))
+                messages.append(Outgoing(queue_name, sequence, len(batch), body, reports))
+                reports = ()
+            return messages
+
+    def confirm(self, messages: Sequence[Outgoing]) -> None:
+        """Note that these messages are on their way, and with them what they report."""
+        reported = {(m.queue_name, report) for m in messages for report in m.reports}
+        if reported:
+            with self._lock:
+                for name in {name for name, _ in reported}:
+                    left = [g for g in self._given_up[name] if (name, g) not in reported]
+                    self._given_up[name] = deque(left, REMEMBERED)
+
+    def give_up(self, messages: Sequence[Outgoing], *, is_lost: bool) -> None:
+        """Note that these messages can be sent nowhere."""
+        with self._lock:
+            for message in messages:
+                known = self._given_up.setdefault(message.queue_name, deque(maxlen=REMEMBERED))
+                known.append(GivenUp(message.sequence, message.events, is_lost))
+
+
+def decode(body: bytes) -> Received:
+    """Return what a message holds; raise ValueError where it is no message of ours."""
+    if len(body) > LARGEST_MESSAGE_BYTES:
+        raise ValueError(
+            f"the message has {len(body):,} bytes; more than {LARGEST_MESSAGE_BYTES:,} are not read"
+        )
+    try:
+        message = json.loads(body)
+    except RecursionError:
+        raise ValueError("the message is nested too deeply") from None
+    events = message.get("events") if isinstance(message, dict) else None
+    if not isinstance(events, list):
+        raise ValueError('expected {"events": [...]}')
+    if is_deeper(events, 1 + DEEPEST_NESTING):
+        raise ValueError("the message is nested too deeply")
+    publisher, sequence = message.get("publisher"), message.get("sequence")
+    is_numbered = isinstance(publisher, str) and 0 < len(publisher) <= LONGEST_PUBLISHER
+    if not is_numbered or not _is_count(sequence):
+        return Received(events)
+    return Received(events, publisher, sequence, tuple(_given_up(message.get("given_up"))))
+
+
+def _in_batches(events: Iterable[bytes]) -> list[list[bytes]]:
+    batches: list[list[bytes]] = []
+    size_bytes = 0
+    for event in events:
+        size_bytes += len(event)
+        is_full = bool(batches) and len(batches[-1]) == EVENTS_PER_MESSAGE
+        if not batches or is_full or size_bytes > MESSAGE_BYTES:
+            batches.append([])
+            size_bytes = len(event)
+        batches[-1].append(event)
+    return batches
+
+
+def _given_up(value: object) -> Iterator[GivenUp]:
+    for entry in value if isinstance(value, list) else ():
+        if isinstance(entry, list) and len(entry) == 3 and all(map(_is_count, entry[:2])):
+            yield GivenUp(entry[0], entry[1], bool(entry[2]))
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 < value < 2**53

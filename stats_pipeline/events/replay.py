@@ -1,0 +1,78 @@
+"""Replay: put dead letters into their queues again, losing none wherever it is interrupted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from uuid import uuid4
+
+from stats_pipeline.errors import StatsError
+from stats_pipeline.events.letter import DeadLetter, ReplayReport
+from stats_pipeline.events.letter_box import LetterBox
+from stats_pipeline.model import Event
+
+#: Replayed in batches of this many.
+BATCH = 500
+
+
+class Replay:
+    """Replay dead letters.
+
+    Args:
+        box: where they are.
+        publish: puts events into the queue of a type and returns when it has them.
+        is_active: tells whether an event type has a queue to be put into.
+    """
+
+    def __init__(
+        self,
+        box: LetterBox,
+        *,
+        publish: Callable[[str, Sequence[Event]], None],
+        is_active: Callable[[str], bool],
+    ) -> None:
+        self._box = box
+        self._publish = publish
+        self._is_active = is_active
+
+    def run(self, letters: Iterable[DeadLetter]) -> ReplayReport:
+        """Replay these dead letters; those that can't be put back stay as they are."""
+        replayed = 0
+        kept: Counter[str] = Counter()
+        batches: dict[str, list[DeadLetter]] = {}
+        for letter in letters:
+            reason = self._obstacle(letter)
+            if reason:
+                kept[reason] += 1
+                continue
+            batch = batches.setdefault(letter.event_type, [])
+            batch.append(letter)
+            if len(batch) == BATCH:
+                replayed += self._replay(batches.pop(letter.event_type))
+        replayed += sum(self._replay(batch) for batch in batches.values())
+        return ReplayReport(replayed=replayed, kept=dict(sorted(kept.items())))
+
+    def _obstacle(self, letter: DeadLetter) -> str:
+        if not letter.is_event:
+            return "not an event"
+        if not self._is_active(letter.event_type):
+            return f"the event type {letter.event_type!r} is not active"
+        return ""
+
+    def _replay(self, letters: Sequence[DeadLetter]) -> int:
+        # First under ids of their own: a fast worker may bury an event again before this returns,
+        # and what it wrote must not be deleted here.
+        copies = [replace(letter, id=uuid4().hex) for letter in letters]
+        self._move(letters, copies)
+        try:
+            self._publish(letters[0].event_type, [letter.event for letter in letters])
+        except StatsError:
+            self._move(copies, letters)
+            raise
+        self._box.delete(copy.id for copy in copies)
+        return len(letters)
+
+    def _move(self, letters: Sequence[DeadLetter], to: Sequence[DeadLetter]) -> None:
+        self._box.write(to)
+        self._box.delete(letter.id for letter in letters)

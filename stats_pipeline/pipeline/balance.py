@@ -1,0 +1,129 @@
+"""The balance sheet: is every event that was accepted stored, a duplicate, dropped or dead?
+
+Nobody counts duplicates: they are what remains. More stored than accepted, or a hole among the
+numbers of a publisher's messages, is what a loss looks like.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from stats_pipeline.clock import format_time
+from stats_pipeline.events.ledger import Entry, Hour
+from stats_pipeline.intervals import HOUR
+from stats_pipeline.model import Filter
+from stats_pipeline.reports import Balance, Missing
+from stats_pipeline.stores.protocol import Snapshot
+
+if TYPE_CHECKING:
+    from stats_pipeline.pipeline.pipeline import Pipeline
+
+DAY = timedelta(days=1)
+
+#: What is stored at a time of which no entry of the ledger knows.
+ELSEWHEN = "other times"
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Add up the entries of one event type."""
+
+    hours: dict[datetime | None, Hour] = field(default_factory=dict)
+    reasons: Counter[str] = field(default_factory=Counter)
+    given_up: Counter[str] = field(default_factory=Counter)
+    missing: list[Missing] = field(default_factory=list)
+
+    def add(self, entry: Entry) -> None:
+        if entry.status == "processed":
+            for hour, counts in entry.hours.items():
+                self.hours.setdefault(hour, Hour()).add(counts)
+            self.reasons.update(entry.reasons)
+        else:
+            self.given_up[entry.status] += entry.events
+
+    @property
+    def total(self) -> Hour:
+        total = Hour()
+        for counts in self.hours.values():
+            total.add(counts)
+        return total
+
+
+def balance_of(pipeline: Pipeline, event_type: str) -> Balance:
+    """Return the balance of one active event type; reads its whole ledger."""
+    definition = pipeline.registries.event_type(event_type)
+    sums = _Sums()
+    for entry, missing in _with_holes(pipeline.ledger.read(event_type)):
+        sums.add(entry)
+        sums.missing += missing
+    pipeline.store.refresh([definition.alias])
+    with pipeline.store.snapshot([definition.alias]) as events:
+        stored = events.count(Filter())
+        surplus = dict(_surplus(events, stored, sums.hours))
+    total = sums.total
+    name = definition.queue_name
+    return Balance(
+        accepted=total.accepted,
+        stored=stored,
+        duplicates=total.accepted - stored - total.dropped - total.dead,
+        dropped=total.dropped,
+        dead=total.dead,
+        reasons=dict(sums.reasons),
+        refused=sums.given_up["refused"],
+        lost=sums.given_up["lost"],
+        missing=tuple(sums.missing),
+        surplus=surplus,
+        waiting_messages=pipeline.queue.depth(name) if pipeline.queue.exists(name) else 0,
+        spooled_messages=pipeline.publisher.spooled(),
+    )
+
+
+def _with_holes(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[Missing]]]:
+    """Yield each entry with the hole before it, where there is one; by publisher and number."""
+    publisher, last = "", 0
+    for entry in entries:
+        if entry.publisher != publisher:
+            publisher, last = entry.publisher, 0
+        number = int(entry.sequence)
+        # Strangers' messages have no numbers.
+        if publisher and number > last + 1:
+            hole = Missing(
+                publisher=publisher,
+                first=last + 1,
+                last=number - 1,
+                noticed_at=format_time(entry.time),
+            )
+            yield entry, [hole]
+        else:
+            yield entry, []
+        last = number
+
+
+def _surplus(
+    events: Snapshot, stored: int, hours: Mapping[datetime | None, Hour]
+) -> Iterator[tuple[str, int]]:
+    """Yield where more is stored than the ledger knows of: days first, since they are fewer."""
+    days: dict[datetime, dict[datetime, Hour]] = {}
+    for hour, counts in hours.items():
+        if hour is not None:
+            days.setdefault(hour.replace(hour=0), {})[hour] = counts
+    known = 0
+    for day, of_day in sorted(days.items()):
+        in_day = _count(events, day, DAY)
+        known += in_day
+        allowed = sum(counts.storable for counts in of_day.values())
+        if in_day > allowed:
+            for start in (day + number * HOUR for number in range(24)):
+                more = _count(events, start, HOUR) - of_day.get(start, Hour()).storable
+                if more > 0:
+                    yield format_time(start), more
+    if stored > known:
+        yield ELSEWHEN, stored - known
+
+
+def _count(events: Snapshot, start: datetime, length: timedelta) -> int:
+    return events.count(Filter().between("timestamp", start, start + length))

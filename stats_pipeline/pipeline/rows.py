@@ -1,0 +1,44 @@
+"""Rows: what queries are told of the rows that they read."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from stats_pipeline.errors import StatsError
+from stats_pipeline.queries.reading import Rows
+from stats_pipeline.registry import Registries
+
+
+def declared_rows(
+    registries: Registries, prefix: str, index: str | None, aggregation: str | None
+) -> Rows:
+    """Return what is declared of an alias's rows; of one that nobody declares, only its name.
+
+    Args:
+        registries: of the aggregations.
+        prefix: stands before the name of the alias.
+        index: the alias without the prefix, or
+        aggregation: the aggregation's name.
+    """
+    if aggregation is None:
+        aggregation = registries.aggregation_with_alias(str(index))
+    if aggregation is None:
+        return Rows(alias=f"{prefix}{index}")
+    definition = registries.aggregation(aggregation)
+    return Rows(
+        alias=definition.alias,
+        types=definition.template.types,
+        interval=definition.config.aggregation_interval,
+        zone=definition.config.time_zone,
+        dimensions=definition.config.aggregation_field,
+        metrics=definition.config.metrics,
+    )
+
+
+def row_fields(registries: Registries) -> set[str]:
+    """Return the fields of all rows; an aggregation that is declared wrongly has none."""
+    fields: set[str] = set()
+    for name in registries.aggregation_items:
+        with suppress(StatsError):
+            fields |= registries.aggregation(name).template.types.keys()
+    return fields

@@ -1,0 +1,198 @@
+"""Replay: dead letters go back into their queues, and none is lost wherever that is interrupted."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from stats_pipeline.errors import QueueUnavailable
+from stats_pipeline.events.dead_letters import DeadLetters
+from stats_pipeline.events.letter import DeadLetter
+from stats_pipeline.model import Event
+from stats_pipeline.pipeline import Pipeline
+from stats_pipeline.stores.protocol import ItemResult, Operation
+from tests.events.conftest import Thing, ThingPipeline
+from tests.support import Backend, MakePipeline, stored_events
+
+Mend = Callable[[], tuple[Pipeline, Pipeline]]
+
+BUILD_ITEM = "stats_pipeline.events.preprocessors:build_record_unique_id"
+GOOD = {"timestamp": "2016-12-18T10:00:00.000Z", "value": 1}
+
+#: Copies are written, letters deleted, events published, copies deleted.
+STEPS = 4
+
+
+@pytest.fixture
+def mend(thing_pipeline: ThingPipeline) -> Mend:
+    """Give a function that buries two events and returns the pipeline, and one that takes them."""
+
+    def make() -> tuple[Pipeline, Pipeline]:
+        fail: Any = {"preprocessors": [BUILD_ITEM]}
+        broken = thing_pipeline(**fail)
+        bury(broken, "one", "two")
+        return broken, thing_pipeline()
+
+    return make
+
+
+def bury(pipeline: Pipeline, *event_ids: str) -> None:
+    """Make dead letters of events with these ids."""
+    pipeline.publish("thing", [{**GOOD, "event_id": event_id} for event_id in event_ids])
+    assert pipeline.process_events().dead == len(event_ids)
+
+
+def letters_with(
+    pipeline: Pipeline,
+    publish: Callable[[str, Sequence[Event]], None],
+    store: Any = None,
+) -> DeadLetters:
+    """Return the dead letters of a pipeline, but with another way to publish, or another store."""
+    return DeadLetters(
+        store or pipeline.store,
+        prefix=pipeline.settings["STATS_INDEX_PREFIX"],
+        publish=publish,
+        is_active=lambda _: True,
+        clock=pipeline.clock,
+    )
+
+
+def test_replay_puts_all_back_into_their_queues_and_deletes_them(mend: Mend) -> None:
+    """Once the cause is mended they are counted, with the time at which they first came."""
+    broken, mended = mend()
+    received = {letter.event["received_at"] for letter in broken.dead_letters.list()}
+    assert mended.dead_letters.replay().as_dict() == {"replayed": 2, "kept": {}}
+    assert mended.dead_letters.list() == []
+    assert mended.process_events().indexed == 2
+    assert {event["received_at"] for event in stored_events(mended, "thing")} == received
+    assert mended.dead_letters.replay().replayed == 0
+
+
+def test_replay_and_purge_take_the_ids_that_they_are_given(mend: Mend) -> None:
+    """Other dead letters stay."""
+    broken, mended = mend()
+    one, two = broken.dead_letters.list()
+    assert mended.dead_letters.replay([one.id]).replayed == 1
+    assert [letter.id for letter in mended.dead_letters.list()] == [two.id]
+    assert mended.dead_letters.purge([two.id]) == 1
+    assert mended.dead_letters.list() == []
+    assert mended.process_events().indexed == 1
+
+
+def test_what_is_replayed_but_not_mended_is_a_dead_letter_again(mend: Mend) -> None:
+    """Nothing is lost by trying."""
+    broken, _ = mend()
+    assert broken.dead_letters.replay().replayed == 2
+    assert broken.process_events().dead == 2
+    assert len(broken.dead_letters.list()) == 2
+
+
+def test_what_a_worker_buries_again_while_it_is_replayed_stays(mend: Mend) -> None:
+    """A worker that is faster than the replay must not lose the event that it was given."""
+    broken, _ = mend()
+
+    def publish(event_type: str, events: Sequence[Event]) -> None:
+        broken.publish(event_type, events)
+        assert broken.process_events().dead == 2
+
+    assert letters_with(broken, publish).replay().replayed == 2
+    assert len(broken.dead_letters.list()) == 2
+
+
+def test_what_no_queue_takes_stays_as_it_was(mend: Mend) -> None:
+    """An outage loses nothing and changes no id."""
+    broken, _ = mend()
+    before = broken.dead_letters.list()
+
+    def refuse(_event_type: str, _events: Sequence[Event]) -> None:
+        raise QueueUnavailable("no queue")
+
+    with pytest.raises(QueueUnavailable):
+        letters_with(broken, refuse).replay()
+    assert broken.dead_letters.list() == before
+
+
+class Killed(BaseException):
+    """Stand for kill -9: no handler of errors hears of it."""
+
+
+class Steps:
+    """Let so many steps happen, and then kill."""
+
+    def __init__(self, pipeline: Pipeline, allowed: int) -> None:
+        self._pipeline = pipeline
+        self._allowed = allowed
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the pipeline's store in everything else."""
+        return getattr(self._pipeline.store, name)
+
+    def bulk(self, operations: Sequence[Operation]) -> list[ItemResult]:
+        """Write or delete as one step."""
+        self._step()
+        return self._pipeline.store.bulk(operations)
+
+    def publish(self, event_type: str, events: Sequence[Event]) -> None:
+        """Publish as one step."""
+        self._step()
+        self._pipeline.publish(event_type, events)
+
+    def _step(self) -> None:
+        if not self._allowed:
+            raise Killed
+        self._allowed -= 1
+
+
+def test_a_replay_that_is_killed_at_any_point_loses_and_doubles_nothing(mend: Mend) -> None:
+    """What waits in the queue and what is still a dead letter are together all; counted once."""
+    broken, mended = mend()
+    expected = {"one", "two"}
+    for allowed in range(STEPS):
+        ids = [f"{allowed}-{number}" for number in range(3)]
+        bury(broken, *ids)
+        expected |= {*ids}
+        steps: Any = Steps(broken, allowed)
+        with pytest.raises(Killed):
+            letters_with(broken, steps.publish, steps).replay()
+        # The next one finds letters, copies and perhaps both, and finishes the work.
+        mended.dead_letters.replay()
+        assert mended.dead_letters.list() == []
+        mended.process_events()
+        assert [event["event_id"] for event in sorted_events(mended)] == sorted(expected)
+    bury(broken, "last")
+    enough: Any = Steps(broken, STEPS)
+    assert letters_with(broken, enough.publish, enough).replay().replayed == 1
+
+
+def sorted_events(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """Return what is stored, by event id."""
+    return sorted(stored_events(pipeline, "thing"), key=lambda event: str(event["event_id"]))
+
+
+@pytest.fixture
+def hopeless(
+    backend: Backend, make_pipeline: MakePipeline, thing: Thing
+) -> tuple[Pipeline, list[DeadLetter]]:
+    """Give a pipeline that knows `thing` only, with dead letters of which one can be replayed."""
+    fail = {"preprocessors": [BUILD_ITEM]}
+    both = make_pipeline(backend, STATS_EVENTS={"thing": thing(**fail), "other": thing(**fail)})
+    both.publish("thing", [GOOD])
+    both.publish("other", [GOOD, GOOD])
+    both.queue.publish(both.registries.event_type("thing").queue_name, [b"garbage"])
+    assert both.process_events().dead == 4
+    return make_pipeline(backend, STATS_EVENTS={"thing": thing()}), both.dead_letters.list()
+
+
+def test_a_replay_says_what_it_can_not_put_back(
+    hopeless: tuple[Pipeline, list[DeadLetter]],
+) -> None:
+    """What was never an event would only come again; an inactive type has no queue. They stay."""
+    pipeline, letters = hopeless
+    report = pipeline.dead_letters.replay()
+    assert report.replayed == 1
+    assert report.kept == {"not an event": 1, "the event type 'other' is not active": 2}
+    left = pipeline.dead_letters.list()
+    assert len(left) == 3
+    assert all(letter in letters for letter in left)
+    assert pipeline.process_events().indexed == 1
+    assert pipeline.dead_letters.purge() == 3
