@@ -62,7 +62,8 @@ class StatAggregator:
         }
         for group in groups:
             counts = {name: lookup.value_of(group.key) for name, lookup in uniques.items()}
-            yield Row(group.key, self._body(group, counts, period))
+            values = {"count": group.count, **counts, **group.values, **self._copied(group)}
+            yield make_row(self._definition, group.key, period, values)
 
     def filter(self, period: Period) -> Filter:
         """Return which events count in an interval."""
@@ -85,37 +86,46 @@ class StatAggregator:
         for key, members in groupby(groups, key=lambda group: group.key[:-1]):
             yield key, sum(1 for _ in members)
 
-    def _body(self, group: Group, uniques: Mapping[str, int], period: Period) -> dict[str, Any]:
-        config, start = self._definition.config, format_time(period.start)
-        body: dict[str, Any] = {
-            "timestamp": start,
-            "start": start,
-            "end": format_time(period.end),
-            "count": group.count,
-            **uniques,
-            **group.values,
-        }
+    def _copied(self, group: Group) -> dict[str, Any]:
         newest = group.newest or {}
-        for target, source in config.copy_fields.items():
-            body[target] = newest.get(source) if isinstance(source, str) else source(dict(newest))
-        body |= zip(config.aggregation_field, group.key, strict=True)
-        return self._checked(body)
+        return {
+            target: newest.get(source) if isinstance(source, str) else source(dict(newest))
+            for target, source in self._definition.config.copy_fields.items()
+        }
 
-    def _checked(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the row in the form in which it is stored, so that it can be compared."""
-        types = self._definition.template.types
-        row = {}
-        for name, value in body.items():
-            if value is None:
-                continue
-            try:
-                row[name] = FIELD_TYPES[types[name]](value)
-            except ValueError as error:
-                raise DefinitionError(
-                    f"{self._definition.title}: the row's field {name!r} ({types[name]}) can't "
-                    f"hold {value!r}: {error}"
-                ) from None
-        return row
+
+def make_row(
+    definition: AggregationDefinition, key: tuple[Any, ...], period: Period, values: dict[str, Any]
+) -> Row:
+    """Return the row of an interval, in the form in which it is stored, so that it can be compared.
+
+    Args:
+        definition: of the aggregation.
+        key: the values of its dimensions.
+        period: the interval.
+        values: `count`, metrics and copied fields; None is left out.
+    """
+    start = format_time(period.start)
+    body = {
+        "timestamp": start,
+        "start": start,
+        "end": format_time(period.end),
+        **values,
+        **dict(zip(definition.config.aggregation_field, key, strict=True)),
+    }
+    types = definition.template.types
+    row = {}
+    for name, value in body.items():
+        if value is None:
+            continue
+        try:
+            row[name] = FIELD_TYPES[types[name]](value)
+        except ValueError as error:
+            raise DefinitionError(
+                f"{definition.title}: the row's field {name!r} ({types[name]}) can't hold "
+                f"{value!r}: {error}"
+            ) from None
+    return Row(key, row)
 
 
 class _Lookup:

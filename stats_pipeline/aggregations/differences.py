@@ -7,8 +7,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 
 from stats_pipeline.aggregations.aggregator import Row
+from stats_pipeline.aggregations.lease import Leases
 from stats_pipeline.clock import Clock
-from stats_pipeline.errors import StoreRefused
+from stats_pipeline.errors import StoreRefused, StoreUnanswered
 from stats_pipeline.reports import AggregationReport
 from stats_pipeline.stores.protocol import Delete, Document, Operation, Put, Store, Verdict
 from stats_pipeline.stores.writing import write
@@ -25,7 +26,7 @@ class DifferenceWriter:
         index: the index of this interval's rows.
         clock: for waiting between tries.
         prepare: called before the first write; makes the index exist.
-        check: called before each write and now and then; raises where this run may not write.
+        leases: checked before each write and now and then; in doubt where a write was not answered.
     """
 
     def __init__(
@@ -35,13 +36,13 @@ class DifferenceWriter:
         clock: Clock,
         *,
         prepare: Callable[[], object],
-        check: Callable[[], None],
+        leases: Leases,
     ) -> None:
         self._store = store
         self._index = index
         self._clock = clock
         self._prepare = prepare
-        self._check = check
+        self._leases = leases
         self._pending: list[Operation] = []
         self._has_index = False
 
@@ -80,7 +81,7 @@ class DifferenceWriter:
         pairs = _side_by_side(computed, stored, dimensions)
         for number, pair in enumerate(pairs):
             if number % BATCH == 0:
-                self._check()
+                self._leases.check()
             yield pair
 
     def _do(self, operation: Operation) -> None:
@@ -94,8 +95,13 @@ class DifferenceWriter:
         if not self._has_index:
             self._prepare()
             self._has_index = True
-        self._check()
-        for result in write(self._store, self._pending, self._clock):
+        self._leases.check()
+        try:
+            results = write(self._store, self._pending, self._clock)
+        except StoreUnanswered:
+            self._leases.doubt()
+            raise
+        for result in results:
             if result.verdict is not Verdict.DONE:
                 raise StoreRefused(f"The store refuses a row of {self._index}: {result.reason}")
         self._pending = []

@@ -16,6 +16,10 @@ from stats_pipeline.stores.protocol import Record, Store
 
 KIND = "generation"
 INDEX_KIND = "row-index"
+DAY_INDEX_KIND = "day-index"
+
+#: Of the indices of day rows; no name of an aggregation has a dot.
+DAYS = ".days"
 
 
 class Generations:
@@ -91,6 +95,23 @@ class Generations:
         found = self._store.state.find(INDEX_KIND, group=self._group(generation))
         return [record.key for record in found]
 
+    def day_index_name(self, generation: int, moment: datetime) -> str:
+        """Return the name of the index for the day rows from which longer intervals follow."""
+        year = period_label(period_of(moment, "year").start, "year")
+        return f"{self._definition.alias}-{year}-g{generation}{DAYS}"
+
+    def ensure_day_index(self, generation: int, moment: datetime) -> None:
+        """Create the index for day rows of this time if it is missing; readers never see it."""
+        name = self.day_index_name(generation, moment)
+        # Known before it is there, so that nobody forgets to delete it.
+        self._store.state.create(Record(DAY_INDEX_KIND, name, self._group(generation)))
+        self._store.create_index(name, self._definition.template, aliased=False)
+
+    def day_index_names(self, generation: int) -> list[str]:
+        """Return the names of all indices of day rows of a generation."""
+        found = self._store.state.find(DAY_INDEX_KIND, group=self._group(generation))
+        return [record.key for record in found]
+
     def done_name(self, generation: int) -> str:
         """Return the name under which this generation is done with a mark."""
         return self._group(generation)
@@ -99,9 +120,11 @@ class Generations:
         old = list(self._store.index_uuids(self.index_names(int(record.body["retired"]))))
         new = list(self._store.index_uuids(self.index_names(int(record.body["current"]))))
         self._store.swap_alias(self._definition.alias, add=new, remove=old)
-        self._store.delete_indices(old)
-        for found in self._store.state.find(INDEX_KIND, group=self._group(record.body["retired"])):
-            self._store.state.delete(found)
+        retired = int(record.body["retired"])
+        self._store.delete_indices([*old, *self.day_index_names(retired)])
+        for kind in (INDEX_KIND, DAY_INDEX_KIND):
+            for found in self._store.state.find(kind, group=self._group(retired)):
+                self._store.state.delete(found)
         self._store.state.swap([replace(record, body={**record.body, "retired": None})])
 
     def _is_current(self, generation: int) -> bool:

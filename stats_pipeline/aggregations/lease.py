@@ -3,12 +3,14 @@
 A lease is a state record changed by compare-and-swap. It expires, so that a killed run does not
 block the interval for ever; the holder renews it, and checks it by the monotonic clock before each
 write. An interval taken over from an expired lease may still be written to by a run that was only
-stopped, so it is repeated a day later (`is_suspect`).
+stopped, and so may one of which a write was not answered: it is repeated a day later
+(`suspect_until`).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -36,6 +38,7 @@ class Lease:
         self._seconds = seconds
         self._record = record
         self._renewed = renewed
+        self._is_doubtful = False
 
     @property
     def suspect_until(self) -> datetime | None:
@@ -56,14 +59,24 @@ class Lease:
         self.check()
         self._renew()
 
+    def doubt(self) -> None:
+        """Note that a write of this run was not answered, and may be done at any time from now."""
+        self._is_doubtful = True
+
     def release(self) -> None:
         """Let go of the interval; remember it while it is suspect."""
         held = self._stored()
         if held is None:
             return
-        suspect_until = self.suspect_until
-        if suspect_until is not None and self._clock.now() < suspect_until:
-            body = {**held.body, "holder": "", "expires": format_time(self._clock.now())}
+        now, suspect_until = self._clock.now(), self.suspect_until
+        if self._is_doubtful:
+            suspect_until = now + SUSPECT_FOR
+        if suspect_until is not None and now < suspect_until:
+            body = {
+                "holder": "",
+                "expires": format_time(now),
+                "suspect_until": format_time(suspect_until),
+            }
             self._state.swap([replace(held, body=body)])
         else:
             self._state.delete(held)
@@ -86,6 +99,32 @@ class Lease:
     @property
     def _duration(self) -> timedelta:
         return timedelta(seconds=self._seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """Be all that a run holds while it works on an interval."""
+
+    held: Sequence[Lease]
+
+    def check(self) -> None:
+        """Renew what it is time for; raise LeaseLost if one may be somebody else's by now."""
+        for lease in self.held:
+            lease.check()
+
+    def confirm(self) -> None:
+        """Renew all of them now; raise LeaseLost if one is somebody else's."""
+        for lease in self.held:
+            lease.confirm()
+
+    def doubt(self) -> None:
+        """Note that a write under them was not answered, and may be done at any time from now."""
+        for lease in self.held:
+            lease.doubt()
+
+    def are_suspect(self, moment: datetime) -> bool:
+        """Tell whether at this time an earlier holder that was stopped might still write."""
+        return any(lease.suspect_until and moment < lease.suspect_until for lease in self.held)
 
 
 def acquire(state: State, clock: Clock, key: str, seconds: float) -> Lease | None:

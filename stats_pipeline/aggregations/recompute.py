@@ -6,26 +6,22 @@ write, and only then say that the marks that were read are done.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from stats_pipeline.aggregations.differences import DifferenceWriter
 from stats_pipeline.aggregations.dirty import DirtyInterval, DirtyMarks
-from stats_pipeline.aggregations.double_clicks import set_flags
 from stats_pipeline.aggregations.generations import Generations
-from stats_pipeline.aggregations.lease import Lease, acquire
-from stats_pipeline.clock import Clock, format_time
+from stats_pipeline.aggregations.interval_rows import IntervalRows
+from stats_pipeline.aggregations.lease import Lease, Leases, acquire
+from stats_pipeline.clock import Clock
 from stats_pipeline.errors import LeaseLost, StatsError, StoreRefused, StoreUnavailable
-from stats_pipeline.intervals import Period
-from stats_pipeline.model import Filter
 from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.reports import AggregationReport
-from stats_pipeline.stores.indices import EventIndices
 from stats_pipeline.stores.protocol import Store
+from stats_pipeline.text import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 
 class Recompute:
@@ -53,11 +49,7 @@ class Recompute:
         self._clock = clock
         self._lease_seconds = lease_seconds
         self._generations = generations
-        self._aggregator = definition.aggregator_class(definition)
-        self._window = timedelta(seconds=definition.event.config.sliding_seconds)
-        self._event_indices = EventIndices(
-            store, definition.event.template, definition.event.config.index_interval
-        )
+        self._rows = IntervalRows(definition, store=store, clock=clock, generations=generations)
 
     def marks(self, generation: int) -> DirtyMarks:
         """Return the marks of a generation."""
@@ -75,7 +67,8 @@ class Recompute:
                 return None
             try:
                 with self._alone_with_flags() as flags:
-                    return self._under_leases(generation, interval, [lease, *flags], started)
+                    leases = Leases([lease, *flags])
+                    return self._under_leases(generation, interval, leases, started)
             finally:
                 lease.release()
         except _FlagsHeldError:
@@ -99,7 +92,7 @@ class Recompute:
         Another aggregation of these events that began earlier could otherwise set flags from what
         it saw then, between this run's flags and its count.
         """
-        if not self._window:
+        if not self._definition.event.config.sliding_seconds:
             yield []
             return
         key = f"{self._definition.event.alias}/double-clicks"
@@ -112,78 +105,27 @@ class Recompute:
             lease.release()
 
     def _under_leases(
-        self,
-        generation: int,
-        interval: DirtyInterval,
-        leases: Sequence[Lease],
-        started: datetime,
+        self, generation: int, interval: DirtyInterval, leases: Leases, started: datetime
     ) -> AggregationReport:
         """Do one interval under its leases. The order of these steps is what makes it exact."""
         marks, period = self.marks(generation), interval.period
         read = marks.read(interval)
         if interval.mark_keys and not read:
             return AggregationReport()  # another run was faster
-        report = self._write_rows(generation, interval, leases)
-        _confirm(leases)
-        if any(lease.suspect_until and started < lease.suspect_until for lease in leases):
+        hours = [mark.time for mark in read if mark.time is not None]
+        report = self._rows.bring(generation, period, hours, leases)
+        leases.confirm()
+        if leases.are_suspect(started):
             # An earlier holder may only have been stopped, and write again: not done yet.
             return report + AggregationReport(pending=(interval.label,))
         marks.finish(read, period)
         try:
-            _confirm(leases)
+            leases.confirm()
         except LeaseLost:
             marks.reopen(read, period)
             raise
         return report
 
-    def _write_rows(
-        self, generation: int, interval: DirtyInterval, leases: Sequence[Lease]
-    ) -> AggregationReport:
-        def check() -> None:
-            for lease in leases:
-                lease.check()
-
-        period, store = interval.period, self._store
-        dimensions = self._definition.config.aggregation_field
-        row_index = self._generations.index_name(generation, period.start)
-        # The next click of the last events may lie in the next index.
-        event_indices = self._event_indices.covering(
-            Period(period.start, period.end + self._window)
-        )
-        store.refresh([*event_indices, row_index])
-        if self._window:
-            self._flag_double_clicks(event_indices, period, check)
-        writer = DifferenceWriter(
-            store,
-            row_index,
-            self._clock,
-            prepare=lambda: self._generations.ensure_index(generation, period.start),
-            check=check,
-        )
-        stored_rows = Filter().where("timestamp", [format_time(period.start)])
-        with store.snapshot(event_indices) as events, store.snapshot([row_index]) as rows:
-            return writer.write(
-                lambda: self._aggregator.rows(events, period),
-                lambda: rows.scan(stored_rows, dimensions),
-                dimensions,
-            )
-
-    def _flag_double_clicks(
-        self, event_indices: Sequence[str], period: Period, check: Callable[[], None]
-    ) -> None:
-        """Bring the flags of the interval's events up to date and make them visible."""
-        with self._store.snapshot(event_indices) as events:
-            written = set_flags(
-                self._store, events, period, window=self._window, clock=self._clock, check=check
-            )
-        if written:
-            self._store.refresh(event_indices)
-
 
 class _FlagsHeldError(Exception):
     """Say that another run is at work on the flags of these events."""
-
-
-def _confirm(leases: Sequence[Lease]) -> None:
-    for lease in leases:
-        lease.confirm()

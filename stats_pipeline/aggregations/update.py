@@ -8,26 +8,34 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from stats_pipeline.aggregations.day_rows import follows_from_days
 from stats_pipeline.aggregations.dirty import DirtyInterval
 from stats_pipeline.aggregations.generations import Generations
+from stats_pipeline.aggregations.parallel import in_threads
 from stats_pipeline.aggregations.recompute import Recompute
 from stats_pipeline.clock import Clock, format_time, parse_time
-from stats_pipeline.intervals import period_of
+from stats_pipeline.intervals import Period, period_of
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import FIXED_EVENT_WAY_OUT, AggregationDefinition
 from stats_pipeline.reports import AggregationReport
 from stats_pipeline.stores import fixed
 from stats_pipeline.stores.protocol import Record, Store
+from stats_pipeline.text import get_logger
 
-logger = logging.getLogger(__name__)
+logger = get_logger(__name__)
 
 Progress = Callable[[int, int], None]
+
+#: Takes the name of an aggregation and intervals that somebody else should recompute.
+HandOver = Callable[[str, Sequence[Period]], None]
+
+#: So many intervals one of several workers does before the others get the rest.
+INTERVALS_AT_ONCE = 50
 
 AS_OF = "as-of"
 
@@ -56,12 +64,21 @@ class AggregationUpdate:
         store: where events, rows, marks and leases live.
         clock: for leases.
         lease_seconds: how long a run that stopped answering keeps an interval.
+        threads: how many intervals it works on at the same time.
     """
 
     def __init__(
-        self, definition: AggregationDefinition, *, store: Store, clock: Clock, lease_seconds: float
+        self,
+        definition: AggregationDefinition,
+        *,
+        store: Store,
+        clock: Clock,
+        lease_seconds: float,
+        threads: int,
     ) -> None:
         self._definition = definition
+        # With the sliding rule they would wait for each other.
+        self._threads = 1 if definition.event.config.sliding_seconds else threads
         self._store = store
         self._clock = clock
         self._lease_seconds = lease_seconds
@@ -74,13 +91,33 @@ class AggregationUpdate:
             generations=self._generations,
         )
 
-    def update(self, asked: Range, progress: Progress | None = None) -> AggregationReport:
-        """Recompute the dirty intervals of what readers see."""
+    def update(
+        self,
+        asked: Range,
+        progress: Progress | None = None,
+        *,
+        hand_over: HandOver | None = None,
+    ) -> AggregationReport:
+        """Recompute the dirty intervals of what readers see.
+
+        Args:
+            asked: only intervals that overlap it.
+            progress: called with how many intervals are done, and how many there are.
+            hand_over: takes what is too much for one of several workers. With it, what others
+                hold is left to them; without it, this waits for it, at most a lease's life.
+        """
         started = self._clock.now()
         generation = self._generations.current()
         self._refuse_changes(generation)
         intervals = self._recompute.marks(generation).intervals(asked.start, asked.end)
-        report = self._run(generation, intervals, started, progress)
+        left: tuple[str, ...] = ()
+        if hand_over and len(intervals) > INTERVALS_AT_ONCE:
+            intervals, rest = intervals[:INTERVALS_AT_ONCE], intervals[INTERVALS_AT_ONCE:]
+            hand_over(self._definition.name, [interval.period for interval in rest])
+            left = tuple(interval.label for interval in rest)
+        report = self._run(
+            generation, intervals, started, progress, is_patient=hand_over is None
+        ) + AggregationReport(pending=left)
         self._store.refresh([self._definition.alias])
         if report.is_complete and asked.is_everything:
             self._record_as_of(started)
@@ -127,9 +164,19 @@ class AggregationUpdate:
             for start in starts
         ]
 
-    def dirty(self) -> int:
-        """Return how many intervals an update would recompute now."""
-        return len(self._recompute.marks(self._generations.current()).intervals(None, None))
+    def dirty(self) -> list[Period]:
+        """Return the intervals that an update would recompute now, oldest first."""
+        intervals = self._recompute.marks(self._generations.current()).intervals(None, None)
+        return [interval.period for interval in intervals]
+
+    def check(self) -> None:
+        """Refuse a configuration under which `update` would refuse to work; write no row.
+
+        Raises:
+            DefinitionError: it does not fit to the events or the rows that are there.
+        """
+        self._refuse_changed_events()
+        fixed.check(**self._fixed(self._generations.current()))
 
     def as_of(self) -> datetime | None:
         """Return the start of the last complete update, None where there was none."""
@@ -141,24 +188,36 @@ class AggregationUpdate:
         intervals: Sequence[DirtyInterval],
         started: datetime,
         progress: Progress | None,
+        *,
+        is_patient: bool = True,
     ) -> AggregationReport:
         report, held = AggregationReport(), []
-        for number, interval in enumerate(intervals, start=1):
-            result = self._recompute.attempt(generation, interval, started)
+
+        def attempt(interval: DirtyInterval) -> AggregationReport | None:
+            return self._recompute.attempt(generation, interval, started)
+
+        attempts = in_threads(attempt, intervals, threads=self._threads)
+        for number, (interval, result) in enumerate(attempts, start=1):
             if result is None:
                 held.append(interval)
             else:
                 report += result
             if progress:
                 progress(number, len(intervals))
-        return report + self._wait_for(held, generation, started)
+        held.sort(key=lambda interval: interval.period)
+        patience_seconds = self._lease_seconds if is_patient else 0
+        return report + self._wait_for(held, generation, started, patience_seconds)
 
     def _wait_for(
-        self, held: list[DirtyInterval], generation: int, started: datetime
+        self,
+        held: list[DirtyInterval],
+        generation: int,
+        started: datetime,
+        patience_seconds: float,
     ) -> AggregationReport:
         """Do the intervals that other runs held as soon as these let go of them."""
         report = AggregationReport()
-        deadline = self._clock.monotonic() + self._lease_seconds
+        deadline = self._clock.monotonic() + patience_seconds
         while held and self._clock.monotonic() < deadline:
             self._clock.sleep(POLL_SECONDS)
             waiting, held = held, []
@@ -173,13 +232,17 @@ class AggregationUpdate:
     def _refuse_changes(self, generation: int) -> None:
         """Refuse a configuration under which these rows would not fit to those that are there."""
         self._refuse_changed_events()
-        fixed.hold(
-            self._store.state,
-            self._generations.done_name(generation),
-            self._fixed_values(),
-            title=self._definition.title,
-            way_out=f"set it back, or run `stats reset {self._definition.name}`",
-        )
+        fixed.hold(**self._fixed(generation))
+
+    def _fixed(self, generation: int) -> dict[str, Any]:
+        """Return what of these rows can't change, as `fixed` takes it."""
+        return {
+            "state": self._store.state,
+            "name": self._generations.done_name(generation),
+            "values": self._fixed_values(),
+            "title": self._definition.title,
+            "way_out": f"set it back, or run `stats reset {self._definition.name}`",
+        }
 
     def _refuse_changed_events(self) -> None:
         """Refuse a configuration by which the events would be looked for where they are not."""
@@ -204,7 +267,7 @@ class AggregationUpdate:
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def _fixed_values(self) -> dict[str, str | list[str]]:
+    def _fixed_values(self) -> dict[str, Any]:
         config = self._definition.config
         return {
             "event": config.event,
@@ -212,6 +275,8 @@ class AggregationUpdate:
             "aggregation_interval": config.aggregation_interval,
             "index_interval": config.index_interval,
             "time_zone": str(config.time_zone),
+            # Rows that were put together from events have no day rows to follow from.
+            "from_days": follows_from_days(self._definition),
         }
 
     def _record_as_of(self, started: datetime) -> None:

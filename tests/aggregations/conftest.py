@@ -16,15 +16,23 @@ Make = Callable[..., Pipeline]
 
 @pytest.fixture
 def make(backend: Backend, make_pipeline: MakePipeline, tmp_path: Path) -> Make:
-    """Give a function that makes pipelines of the host, which share one store and queue."""
+    """Give a function that makes pipelines of the host, which share one store and queue.
+
+    An update does one interval after the other, unless a test asks for more threads.
+    """
 
     def make_one(
-        *, clock: Clock | None = None, lease_seconds: float = 60, **options: Any
+        *,
+        clock: Clock | None = None,
+        lease_seconds: float = 60,
+        threads: int = 1,
+        **options: Any,
     ) -> Pipeline:
         return make_pipeline(
             backend,
             clock=clock or ManualClock(NOON),
             STATS_LEASE_SECONDS=lease_seconds,
+            STATS_UPDATE_THREADS=threads,
             **host_settings(tmp_path, **options),
         )
 

@@ -7,15 +7,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from stats_pipeline.aggregations import update as updating
 from stats_pipeline.aggregations.lease import acquire
 from stats_pipeline.clock import ManualClock, SystemClock
-from stats_pipeline.errors import LeaseLost
+from stats_pipeline.errors import LeaseLost, StoreUnanswered
+from stats_pipeline.intervals import Period
 from stats_pipeline.reports import AggregationReport
+from stats_pipeline.stores.protocol import ItemResult, Operation, Store
 from tests.aggregations.conftest import Make
 from tests.aggregations.faulty import CallingAggregator
 from tests.aggregations.host import NOON, rows, table, take, update, visits
@@ -139,6 +142,120 @@ def test_a_run_that_was_stopped_past_its_lease_writes_nothing_more(
     assert table(other) == {("2017-01-01", "a"): 2}
     clock.advance(2 * 86_400)
     assert update(other) == {"unchanged": 1}
+
+
+def test_intervals_are_recomputed_at_the_same_time(make: Make, at_row: SetCall) -> None:
+    """Each waits for all the others to begin, so one after the other would never end."""
+    pipeline = make(threads=4, aggregator_class=CallingAggregator, clock=SystemClock())
+    days = [f"2017-01-{day:02}" for day in range(1, 9)]
+    take(pipeline, visits(*[(f"{day}T10:00:00Z", "a") for day in days]))
+    together = threading.Barrier(4)
+
+    def meet(number: int) -> None:
+        if number == 0:
+            together.wait(PATIENCE_SECONDS)
+
+    at_row(meet)
+    progress: list[tuple[int, int]] = []
+    report = pipeline.update(["pages-agg"], progress=lambda *now: progress.append(now))
+    assert report.is_complete
+    assert table(pipeline) == {(day, "a"): 1 for day in days}
+    assert progress == [(number, 8) for number in range(1, 9)]
+
+
+def test_an_interval_that_fails_does_not_stop_those_beside_it(make: Make, at_row: SetCall) -> None:
+    """They are done, it stays dirty, and the next run tries it again."""
+    pipeline = make(threads=4, aggregator_class=CallingAggregator)
+    days = [f"2017-01-{day:02}" for day in range(1, 9)]
+    take(pipeline, visits(*[(f"{day}T10:00:00Z", "a") for day in days]))
+    failed = threading.Event()
+
+    def fail_once(_: int) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise ValueError("a bug of the host's")
+
+    at_row(fail_once)
+    report = pipeline.update(["pages-agg"]).aggregations["pages-agg"]
+    assert "a bug of the host's" in report.error
+    assert len(report.pending) == 1
+    assert report.created == 7
+    assert update(pipeline) == {"created": 1}
+
+
+def test_a_run_that_can_hand_over_does_a_part_and_waits_for_nobody(
+    make: Make, at_row: SetCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a tick of Celery, which comes again: what others hold it leaves to them."""
+    monkeypatch.setattr(updating, "INTERVALS_AT_ONCE", 2)
+    clock = SystemClock()
+    holder = make(aggregator_class=CallingAggregator, clock=clock)
+    other = make(aggregator_class=CallingAggregator, clock=clock)
+    days = [f"2017-01-0{day}" for day in range(1, 6)]
+    take(holder, visits(*[(f"{day}T10:00:00Z", "a") for day in days]))
+    reports: list[AggregationReport] = []
+    handed: list[tuple[str, list[str]]] = []
+
+    def hand_over(name: str, intervals: Sequence[Period]) -> None:
+        handed.append((name, [f"{interval.start:%Y-%m-%d}" for interval in intervals]))
+
+    def come_by(_: int) -> None:
+        at_row(lambda _: None)
+        report = other.update(["pages-agg"], hand_over=hand_over)
+        reports.append(report.aggregations["pages-agg"])
+
+    at_row(come_by)
+    assert update(holder) == {"created": 4}
+    assert handed == [("pages-agg", days[2:])]
+    (report,) = reports
+    assert report.created == 1
+    assert sorted(report.pending) == [f"{days[n]}T00:00:00.000Z" for n in (0, 2, 3, 4)]
+
+
+class AnsweringTooLate:
+    """A store that takes one bulk of rows without an answer, and does it when `do_it` is called."""
+
+    def __init__(self, store: Store, index: str) -> None:
+        self._store = store
+        self._index = index
+        self._taken: Sequence[Operation] = ()
+
+    def bulk(self, operations: Sequence[Operation]) -> list[ItemResult]:
+        """Do it now, or keep the first one of rows for later."""
+        if self._taken or not operations[0].index.startswith(self._index):
+            return self._store.bulk(operations)
+        self._taken = list(operations)
+        raise StoreUnanswered("no answer in time")
+
+    def do_it(self) -> None:
+        """Do what was taken, and let readers see it."""
+        assert self._taken
+        self._store.bulk(self._taken)
+        self._store.refresh([self._taken[0].index])
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+
+def test_a_write_that_was_not_answered_may_be_done_later(make: Make) -> None:
+    """It then overwrites what a later run wrote, which the repeat a day later puts right."""
+    clock = ManualClock(NOON)
+    slow, other = make(clock=clock), make(clock=clock)
+    definition = slow.registries.aggregation("pages-agg")
+    late = AnsweringTooLate(slow.store, definition.alias)
+    slow._connections.store = late  # type: ignore[assignment]
+    take(other, visits(("2017-01-01T10:00:00Z", "a")))
+    assert "no answer" in slow.update(["pages-agg"]).aggregations["pages-agg"].error
+    take(other, visits(("2017-01-01T11:00:00Z", "a")))
+    report = other.update(["pages-agg"]).aggregations["pages-agg"]
+    assert table(other) == {("2017-01-01", "a"): 2}
+    assert report.pending == ("2017-01-01T00:00:00.000Z",)
+    late.do_it()
+    assert table(other) == {("2017-01-01", "a"): 1}
+    clock.advance(86_400)
+    assert update(other) == {"updated": 1}
+    assert table(other) == {("2017-01-01", "a"): 2}
+    assert update(other) == {}
 
 
 def test_readers_see_the_old_rows_until_a_reset_is_through(make: Make, at_row: SetCall) -> None:

@@ -1,0 +1,149 @@
+"""The rows of one interval: bring what is stored to what the events say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from stats_pipeline.aggregations.aggregator import Row
+from stats_pipeline.aggregations.day_rows import follows_from_days, rows_from_days
+from stats_pipeline.aggregations.differences import DifferenceWriter
+from stats_pipeline.aggregations.double_clicks import set_flags
+from stats_pipeline.aggregations.generations import Generations
+from stats_pipeline.aggregations.lease import Leases
+from stats_pipeline.clock import Clock, format_time, parse_time
+from stats_pipeline.errors import StoreUnanswered
+from stats_pipeline.intervals import HOUR, Period, period_of, tile
+from stats_pipeline.model import Filter
+from stats_pipeline.registry import AggregationDefinition
+from stats_pipeline.reports import AggregationReport
+from stats_pipeline.stores.indices import EventIndices
+from stats_pipeline.stores.protocol import Store
+
+
+class IntervalRows:
+    """Bring the rows of single intervals to what the events say.
+
+    Args:
+        definition: of the aggregation.
+        store: where events and rows live.
+        clock: for waiting between tries.
+        generations: of the aggregation.
+    """
+
+    def __init__(
+        self,
+        definition: AggregationDefinition,
+        *,
+        store: Store,
+        clock: Clock,
+        generations: Generations,
+    ) -> None:
+        self._definition = definition
+        self._store = store
+        self._clock = clock
+        self._generations = generations
+        self._aggregator = definition.aggregator_class(definition)
+        self._window = timedelta(seconds=definition.event.config.sliding_seconds)
+        self._event_indices = EventIndices(
+            store, definition.event.template, definition.event.config.index_interval
+        )
+
+    def bring(
+        self, generation: int, period: Period, hours: Sequence[datetime], leases: Leases
+    ) -> AggregationReport:
+        """Do it for one interval.
+
+        Args:
+            generation: whose rows.
+            period: the interval.
+            hours: those of it that are dirty; none of them where its rows are looked at again.
+            leases: held by this run.
+        """
+        index = self._generations.index_name(generation, period.start)
+
+        def ensure() -> None:
+            self._generations.ensure_index(generation, period.start)
+
+        if not follows_from_days(self._definition):
+            return self._from_events(index, ensure, period, leases)
+        for day in self._days(generation, period, hours):
+            self._day_from_events(generation, day, leases)
+        days = self._generations.day_index_names(generation)
+        self._store.refresh([*days, index])
+        with self._store.snapshot(days) as day_rows:
+            return self._write(
+                index,
+                ensure,
+                period,
+                lambda: rows_from_days(self._definition, day_rows, period),
+                leases,
+            )
+
+    def _day_from_events(self, generation: int, day: Period, leases: Leases) -> None:
+        def ensure() -> None:
+            self._generations.ensure_day_index(generation, day.start)
+
+        index = self._generations.day_index_name(generation, day.start)
+        self._from_events(index, ensure, day, leases)
+
+    def _from_events(
+        self, index: str, ensure: Callable[[], None], period: Period, leases: Leases
+    ) -> AggregationReport:
+        # The next click of the last events may lie in the next index.
+        event_indices = self._event_indices.covering(
+            Period(period.start, period.end + self._window)
+        )
+        self._store.refresh([*event_indices, index])
+        if self._window:
+            self._flag_double_clicks(event_indices, period, leases)
+        with self._store.snapshot(event_indices) as events:
+            return self._write(
+                index, ensure, period, lambda: self._aggregator.rows(events, period), leases
+            )
+
+    def _write(
+        self,
+        index: str,
+        ensure: Callable[[], None],
+        period: Period,
+        computed: Callable[[], Iterator[Row]],
+        leases: Leases,
+    ) -> AggregationReport:
+        dimensions = self._definition.config.aggregation_field
+        stored_rows = Filter().where("timestamp", [format_time(period.start)])
+        writer = DifferenceWriter(self._store, index, self._clock, prepare=ensure, leases=leases)
+        with self._store.snapshot([index]) as rows:
+            return writer.write(computed, lambda: rows.scan(stored_rows, dimensions), dimensions)
+
+    def _days(self, generation: int, period: Period, hours: Sequence[datetime]) -> list[Period]:
+        """Return the days to recompute: those of these hours, or all that have rows."""
+        zone = self._definition.config.time_zone
+        if hours:
+            found = {day for hour in hours for day in tile(hour, hour + HOUR, "day", zone)}
+            return sorted(day for day in found if day.overlaps(period))
+        where = Filter().between("timestamp", period.start, period.end)
+        names = self._generations.day_index_names(generation)
+        with self._store.snapshot(names) as rows:
+            starts = [parse_time(group.key[0]) for group in rows.groups(where, ["timestamp"], {})]
+        return [period_of(start, "day", zone) for start in starts]
+
+    def _flag_double_clicks(
+        self, event_indices: Sequence[str], period: Period, leases: Leases
+    ) -> None:
+        """Bring the flags of the interval's events up to date and make them visible."""
+        with self._store.snapshot(event_indices) as events:
+            try:
+                written = set_flags(
+                    self._store,
+                    events,
+                    period,
+                    window=self._window,
+                    clock=self._clock,
+                    check=leases.check,
+                )
+            except StoreUnanswered:
+                leases.doubt()
+                raise
+        if written:
+            self._store.refresh(event_indices)
