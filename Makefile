@@ -6,6 +6,8 @@ INSTALLED := $(VENV)/.installed
 WITH_SERVICES := $(PYTHON) -m scripts.services run
 # What `make demo` passes on: "--exit" to stop instead of serving, "--log FILE" for a log of yours.
 DEMO_ARGS ?=
+# How many tests run at the same time; they share the servers.
+TEST_WORKERS ?= 2
 # What the test targets pass on to pytest, such as "-k robots".
 TEST_ARGS ?=
 BENCH_ARGS ?=
@@ -33,7 +35,7 @@ demo: install ## Send a month of traffic through the whole chain, then serve the
 	$(VENV)/bin/python -m stats_pipeline.demo $(DEMO_ARGS)
 
 test: install ## Run all tests but the slow ones, on real servers (started if none are given)
-	$(WITH_SERVICES) $(VENV)/bin/pytest -m "not slow" $(TEST_ARGS)
+	$(WITH_SERVICES) $(VENV)/bin/pytest -n $(TEST_WORKERS) -m "not slow" $(TEST_ARGS)
 
 test-slow: install ## Run the tests that take minutes
 	$(WITH_SERVICES) $(VENV)/bin/pytest -m slow $(TEST_ARGS)

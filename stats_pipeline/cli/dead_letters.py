@@ -10,7 +10,7 @@ import click
 from stats_pipeline import current_stats
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output, table, tree
-from stats_pipeline.events.letter import KINDS, ReplayReport
+from stats_pipeline.events.letter import KINDS, Replayed
 
 LIST_EPILOG = """\b
 Examples:
@@ -117,8 +117,8 @@ def purge(output: Output, ids: tuple[str, ...], is_all: bool, **filters: str | N
     output.result({"purged": purged}, [f"{purged:,} purged"])
 
 
-def _replay_lines(report: ReplayReport) -> Iterator[str]:
-    yield f"{report.replayed:,} replayed"
+def _replay_lines(report: Replayed) -> Iterator[str]:
+    yield f"{report:,} replayed"
     for reason, number in report.kept.items():
         yield f"{number:,} can't be replayed and stay: {reason}"
 

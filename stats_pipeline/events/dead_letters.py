@@ -21,7 +21,7 @@ from stats_pipeline.events.letter import (
     DeadLetter,
     DeadLetterSummary,
     Kind,
-    ReplayReport,
+    Replayed,
     When,
     letters_where,
 )
@@ -154,7 +154,7 @@ class DeadLetters:
         kind: str | None = None,
         since: When = None,
         before: When = None,
-    ) -> ReplayReport:
+    ) -> Replayed:
         """Put dead letters into their queues again; report how many, and which ones can't be.
 
         Each is deleted only when the queue has it, so that one may be replayed twice, which counts

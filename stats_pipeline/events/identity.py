@@ -13,9 +13,10 @@ from stats_pipeline.clock import MILLISECOND, format_time
 from stats_pipeline.intervals import Period
 from stats_pipeline.model import Event
 
-#: An external version has 63 bits: 42 milliseconds (139 years), 8 for the revision, 13 for ties.
+#: An external version has 63 bits: 42 milliseconds (139 years), 8 for the revision, 12 for ties,
+#: and 1 for how the event came.
 REVISION_BITS = 8
-TIE_BITS = 13
+TIE_BITS = 12
 
 
 def digest(*parts: str | None) -> str:
@@ -63,9 +64,16 @@ def document_id(event_type: str, event: Event, slot: Period | None) -> str:
     return digest("click", event_type, format_time(slot.start), item, *who)
 
 
-def document_version(event: Event, timestamp: datetime, earliest: datetime) -> int:
-    """Return the external version: the later event wins, then the revision, then a fixed draw."""
+def document_version(
+    event: Event, timestamp: datetime, earliest: datetime, *, is_imported: bool = False
+) -> int:
+    """Return the external version: the later event wins, then the revision, then a fixed draw.
+
+    Of one event that was imported and also came by the queue, the latter wins: whatever becomes of
+    the import, the event stays.
+    """
     milliseconds = (timestamp - earliest) // MILLISECOND
     tie = int(digest("tie", event["event_id"]), 16) & ((1 << TIE_BITS) - 1)
     revision = int(event.get("revision", 0))
-    return (milliseconds << REVISION_BITS | revision) << TIE_BITS | tie
+    version = (milliseconds << REVISION_BITS | revision) << TIE_BITS | tie
+    return version << 1 | (not is_imported)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from stats_pipeline.clock import parse_time
 from stats_pipeline.errors import InvalidParameter
@@ -83,21 +83,24 @@ class DeadLetter:
         return {**self.as_dict(), "event": json.dumps(self.event)}
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReplayReport:
-    """Say what a replay did.
+class Replayed(int):
+    """Be how many dead letters are in their queues again.
 
     Attributes:
-        replayed: how many dead letters are in their queues again.
         kept: reason -> how many can't be put back for it, and stay.
     """
 
-    replayed: int
     kept: Mapping[str, int]
 
+    def __new__(cls, number: int, kept: Mapping[str, int]) -> Self:
+        """Make it of the number and what is kept."""
+        replayed = super().__new__(cls, number)
+        replayed.kept = kept
+        return replayed
+
     def as_dict(self) -> dict[str, Any]:
-        """Return the report as JSON values."""
-        return {"replayed": self.replayed, "kept": dict(self.kept)}
+        """Return both as JSON values."""
+        return {"replayed": int(self), "kept": dict(self.kept)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 from stats_pipeline.errors import StatsError
-from stats_pipeline.events.letter import DeadLetter, ReplayReport
+from stats_pipeline.events.letter import DeadLetter, Replayed
 from stats_pipeline.events.letter_box import LetterBox
 from stats_pipeline.model import Event
 
@@ -36,7 +36,7 @@ class Replay:
         self._publish = publish
         self._is_active = is_active
 
-    def run(self, letters: Iterable[DeadLetter]) -> ReplayReport:
+    def run(self, letters: Iterable[DeadLetter]) -> Replayed:
         """Replay these dead letters; those that can't be put back stay as they are."""
         replayed = 0
         kept: Counter[str] = Counter()
@@ -51,7 +51,7 @@ class Replay:
             if len(batch) == BATCH:
                 replayed += self._replay(batches.pop(letter.event_type))
         replayed += sum(self._replay(batch) for batch in batches.values())
-        return ReplayReport(replayed=replayed, kept=dict(sorted(kept.items())))
+        return Replayed(replayed, dict(sorted(kept.items())))
 
     def _obstacle(self, letter: DeadLetter) -> str:
         if not letter.is_event:

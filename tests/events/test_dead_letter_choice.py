@@ -99,7 +99,7 @@ def test_replay_and_purge_take_the_same_words_as_list(
     """What they describe goes, batch by batch, and nothing else."""
     monkeypatch.setattr(dead_letters, "BATCH", 1)
     letters = pipeline.dead_letters
-    assert letters.replay(event_type="other", before="2017-01-02").replayed == 1
+    assert letters.replay(event_type="other", before="2017-01-02") == 1
     assert [letter.event["event_id"] for letter in letters.list()] == ["e1", "e2", "e3"]
     assert letters.purge(event_type="other", since="2017-01-03") == 2
     assert letters.purge([letter.id for letter in letters.list()] * 2) == 1

@@ -85,7 +85,7 @@ def test_A004_25_a_dead_letter_may_be_mended_as_long_as_it_is_kept(
     assert broken.apply_retention(dry_run=True).dead_letters == {"thing": 1}
 
     mended = thing_pipeline(preprocessors=chain, clock=clock)
-    assert mended.dead_letters.replay().replayed == 1
+    assert mended.dead_letters.replay() == 1
     assert mended.process_events().indexed == 1
 
 
