@@ -119,6 +119,14 @@ class Numbering:
                 known.append(GivenUp(message.sequence, message.events, is_lost))
 
 
+def by_queue(messages: Iterable[Outgoing]) -> dict[str, list[Outgoing]]:
+    """Return the messages of each queue, by its name."""
+    queues: dict[str, list[Outgoing]] = {}
+    for message in messages:
+        queues.setdefault(message.queue_name, []).append(message)
+    return queues
+
+
 def decode(body: bytes) -> Received:
     """Return what a message holds; raise ValueError where it is no message of ours."""
     if len(body) > LARGEST_MESSAGE_BYTES:

@@ -12,15 +12,16 @@ from __future__ import annotations
 import multiprocessing
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from math import inf
 from multiprocessing.util import Finalize
 
 from stats_pipeline.errors import QueueError
 from stats_pipeline.events import lifetime
+from stats_pipeline.events.buffer import Buffer
 from stats_pipeline.events.envelope import to_json
-from stats_pipeline.events.messages import Numbering, Outgoing
+from stats_pipeline.events.messages import Outgoing, by_queue
 from stats_pipeline.model import Event
 from stats_pipeline.queues.protocol import Queue, Spool
 from stats_pipeline.text import get_logger
@@ -35,29 +36,6 @@ RESEND_SECONDS = 5.0
 
 #: How long the end of a process waits for the queue before it spools the rest.
 EXIT_SECONDS = 5.0
-
-#: The name of a queue, and an event for it, as JSON: the host may change its own dicts meanwhile.
-Waiting = tuple[str, bytes]
-
-
-class _Process:
-    """What a publisher has in one process: a buffer, and the thread that empties it."""
-
-    def __init__(self) -> None:
-        self.numbering = Numbering()
-        self.buffer: deque[Waiting] = deque()
-        #: What is being sent, and what neither queue nor spool took before.
-        self.in_flight: list[Outgoing] = []
-        self.changed = threading.Condition()
-        self.thread: threading.Thread | None = None
-        self.is_sending = False
-        self.is_asked = False
-        self.is_closing = False
-
-    @property
-    def events(self) -> int:
-        """Return how many events are in memory."""
-        return len(self.buffer) + sum(message.events for message in self.in_flight)
 
 
 class Publisher:
@@ -79,16 +57,16 @@ class Publisher:
     def forget(self) -> None:
         """Begin without a buffer and a thread, as a forked child must."""
         # Made anew on first use: between a fork and that, gevent may replace locks and threads.
-        self.__dict__.pop("_process", None)
+        self.__dict__.pop("_buffer", None)
         # Until it is known better: a process before this one may have left something there.
         self._may_be_spooled = self._spool is not None
         #: How many events of this process were `sent`, `spooled`, `refused` (the caller was told)
         #: or `lost`: at least so many, since threads count at the same time.
         self.counts: Counter[str] = Counter()
 
-    def _own(self) -> _Process:
+    def _own(self) -> Buffer:
         # One step, so that threads which come at the same time get the same.
-        own: _Process = self.__dict__.setdefault("_process", _Process())
+        own: Buffer = self.__dict__.setdefault("_buffer", Buffer())
         return own
 
     def emit(self, queue_name: str, events: Sequence[Event]) -> None:
@@ -101,11 +79,11 @@ class Publisher:
         own = self._own()
         with own.changed:
             if not own.is_closing and own.events + len(waiting) <= self._limit:
-                own.buffer.extend(waiting)
+                own.waiting.extend(waiting)
                 self._start(own)
                 own.changed.notify_all()
                 return
-        self._to_spool(own, _numbered(own, waiting))
+        self._to_spool(own, own.numbered(waiting))
 
     def publish(self, queue_name: str, events: Sequence[Event]) -> None:
         """Send events now; return when the queue, or else the spool, has all of them.
@@ -121,6 +99,20 @@ class Publisher:
             self.counts["refused"] += len(events)
             raise
 
+    def confirm(self, queue_name: str, events: Sequence[Event]) -> None:
+        """Send events of a signal now, as `publish` does; what nobody takes waits in memory."""
+        try:
+            self.publish(queue_name, events)
+        except QueueError as error:
+            # Better there than nowhere: the host can do nothing about it.
+            logger.error(
+                "NOT CONFIRMED: %d events for %s wait in memory: %s",
+                len(events),
+                queue_name,
+                error,
+            )
+            self.emit(queue_name, events)
+
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until the queue has all that this process emitted; tell whether it came to that."""
         deadline = time.monotonic() + timeout_seconds
@@ -128,9 +120,7 @@ class Publisher:
         with own.changed:
             own.is_asked = True
             own.changed.notify_all()
-            emptied = own.changed.wait_for(
-                lambda: not (own.buffer or own.in_flight or own.is_sending), timeout_seconds
-            )
+            emptied = own.changed.wait_for(lambda: own.is_empty, timeout_seconds)
         return emptied and self.resend(deadline)
 
     def resend(self, deadline: float = inf) -> bool:
@@ -166,7 +156,7 @@ class Publisher:
         if thread is not None:
             thread.join(EXIT_SECONDS)
         # A thread that still waits for the broker ends with the process, and its batch with it.
-        self._to_spool(own, [*own.in_flight, *_numbered(own, own.buffer)])
+        self._to_spool(own, [*own.in_flight, *own.numbered(own.waiting)])
         self.forget()
 
     def hold(self, *, timeout_seconds: float) -> threading.Condition:
@@ -176,7 +166,7 @@ class Publisher:
         own.changed.wait_for(lambda: not own.is_sending, timeout_seconds)
         return own.changed
 
-    def _start(self, own: _Process) -> None:
+    def _start(self, own: Buffer) -> None:
         if own.thread is None:
             own.thread = threading.Thread(
                 target=self._run, args=(own,), name="stats-publisher", daemon=True
@@ -186,7 +176,7 @@ class Publisher:
                 # Such a child, where it was forked, ends without Python's exit handlers.
                 Finalize(None, lifetime.close_all, exitpriority=0)
 
-    def _run(self, own: _Process) -> None:
+    def _run(self, own: Buffer) -> None:
         while True:
             with own.changed:
                 self._wait_for_work(own)
@@ -194,8 +184,8 @@ class Publisher:
                     return
                 # Not a sleep: closing must not have to wait for it.
                 own.changed.wait_for(lambda: own.is_closing, LINGER_SECONDS)
-                own.in_flight += _numbered(own, own.buffer)
-                own.buffer.clear()
+                own.in_flight += own.numbered(own.waiting)
+                own.waiting.clear()
                 own.is_sending, own.is_asked = True, False
             kept = self._send(own)
             if self._may_be_spooled:
@@ -207,18 +197,18 @@ class Publisher:
                 own.in_flight, own.is_sending = kept, False
                 own.changed.notify_all()
 
-    def _wait_for_work(self, own: _Process) -> None:
+    def _wait_for_work(self, own: Buffer) -> None:
         if own.in_flight:
             own.changed.wait_for(lambda: own.is_asked or own.is_closing, RESEND_SECONDS)
         elif self._may_be_spooled:
-            own.changed.wait_for(lambda: own.buffer or own.is_closing, RESEND_SECONDS)
+            own.changed.wait_for(lambda: own.waiting or own.is_closing, RESEND_SECONDS)
         else:
-            own.changed.wait_for(lambda: own.buffer or own.is_closing or self._may_be_spooled)
+            own.changed.wait_for(lambda: own.waiting or own.is_closing or self._may_be_spooled)
 
-    def _send(self, own: _Process) -> list[Outgoing]:
+    def _send(self, own: Buffer) -> list[Outgoing]:
         """Send what is in flight, queue by queue; return what has to stay in memory."""
         kept: list[Outgoing] = []
-        for name, messages in _by_queue(own.in_flight).items():
+        for name, messages in by_queue(own.in_flight).items():
             try:
                 self._publish(own, messages)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be lost by it
@@ -231,7 +221,7 @@ class Publisher:
                 )
         return kept
 
-    def _publish(self, own: _Process, messages: Sequence[Outgoing]) -> None:
+    def _publish(self, own: Buffer, messages: Sequence[Outgoing]) -> None:
         """Put messages for one queue there, else into the spool; raise where neither takes them."""
         if not messages:
             return
@@ -249,10 +239,10 @@ class Publisher:
         own.numbering.confirm(messages)
         self.counts[outcome] += sum(message.events for message in messages)
 
-    def _to_spool(self, own: _Process, messages: Sequence[Outgoing]) -> None:
+    def _to_spool(self, own: Buffer, messages: Sequence[Outgoing]) -> None:
         """Put messages for which memory has no room where they need no broker; else lose them."""
         target = self._queue if self._spool is None else self._spool
-        for name, group in _by_queue(messages).items():
+        for name, group in by_queue(messages).items():
             count = sum(message.events for message in group)
             try:
                 target.publish(name, [message.body for message in group])
@@ -264,7 +254,7 @@ class Publisher:
                 self.counts["spooled"] += count
         self._resend_soon(own)
 
-    def _resend_soon(self, own: _Process) -> None:
+    def _resend_soon(self, own: Buffer) -> None:
         with own.changed:
             if self._spool is not None and not own.is_closing:
                 self._may_be_spooled = True
@@ -282,17 +272,3 @@ class Publisher:
         except QueueError as error:
             logger.warning("The spool of %s waits: %s", name, error)
             return False
-
-
-def _numbered(own: _Process, waiting: Iterable[Waiting]) -> list[Outgoing]:
-    events: dict[str, list[bytes]] = {}
-    for name, event in waiting:
-        events.setdefault(name, []).append(event)
-    return [m for name, group in events.items() for m in own.numbering.number(name, group)]
-
-
-def _by_queue(messages: Iterable[Outgoing]) -> dict[str, list[Outgoing]]:
-    queues: dict[str, list[Outgoing]] = {}
-    for message in messages:
-        queues.setdefault(message.queue_name, []).append(message)
-    return queues

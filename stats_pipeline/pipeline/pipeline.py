@@ -10,7 +10,7 @@ from typing import Any
 
 from stats_pipeline.aggregations.update import AggregationUpdate, HandOver, read_as_of
 from stats_pipeline.clock import Clock, SystemClock
-from stats_pipeline.errors import InvalidEvent, QueueError
+from stats_pipeline.errors import InvalidEvent
 from stats_pipeline.events.dead_letters import DeadLetters
 from stats_pipeline.events.envelope import complete
 from stats_pipeline.events.ledger import Ledger
@@ -143,20 +143,9 @@ class Pipeline(Places):
         """Take events of a signal; in buffered mode return without talking to the broker."""
         definition = self.registries.event_type(event_type)
         completed = self._completed(events)
-        if self.settings["STATS_PUBLISH"] == "confirmed":
-            try:
-                self.publisher.publish(definition.queue_name, completed)
-            except QueueError as error:
-                # Better in memory than nowhere: the host can do nothing about it.
-                logger.error(
-                    "NOT CONFIRMED: %d events of %s wait in memory: %s",
-                    len(completed),
-                    event_type,
-                    error,
-                )
-            else:
-                return
-        self.publisher.emit(definition.queue_name, completed)
+        is_confirmed = self.settings["STATS_PUBLISH"] == "confirmed"
+        send = self.publisher.confirm if is_confirmed else self.publisher.emit
+        send(definition.queue_name, completed)
 
     def flush(self, timeout_seconds: float = 10) -> bool:
         """Wait until the queue has all that this process emitted; tell whether it has."""

@@ -86,6 +86,16 @@ def test_a_condition_that_keeps_everything_is_refused(arguments: dict[str, Any])
         Where("item", **arguments)
 
 
+@pytest.mark.parametrize("name", ["include", "exclude"])
+@pytest.mark.parametrize("value", ["UNKNOWN", b"UNKNOWN", True, 404])
+def test_what_is_no_list_of_values_is_refused(name: str, value: Any) -> None:
+    """Each character of a text would be a value; a single value is forgotten brackets."""
+    arguments: dict[str, Any] = {name: value}
+    for define in (Where, Filter().where):
+        with pytest.raises(DefinitionError, match=f"{name} is a list of values, not "):
+            define("boot_reason", **arguments)
+
+
 def test_a_drop_has_a_reason() -> None:
     """By which it is counted."""
     assert (Drop("robot").reason, str(Drop("robot"))) == ("robot", "robot")

@@ -43,7 +43,7 @@ def test_keys_of_others_are_left_alone() -> None:
     [
         ("STATS_STORE_ULR", "did you mean 'STATS_STORE_URL'?"),
         ("STATS_EVENT", "did you mean 'STATS_EVENTS'?"),
-        ("STATS_WHATEVER_ELSE_THERE_IS", "known: STATS_"),
+        ("STATS_WXYZWXYZWXYZWXYZWXYZ", "known: STATS_"),
     ],
 )
 def test_an_unknown_setting_is_refused_with_the_nearest(key: str, expected: str) -> None:
