@@ -42,6 +42,7 @@ STARTING_PROCESSES = {
     "test_doctor_workers.py",
     "test_flask.py",
     "test_script.py",
+    "test_stopping.py",
     "test_serve.py",
 }
 

@@ -1,0 +1,173 @@
+"""The broker away, hanging or restarted: requests don't wait for it, and nothing is lost."""
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import Any
+
+import pytest
+from flask import Flask
+from kombu.connection import Connection
+
+from stats_pipeline.contrib.file_download.signals import file_downloaded
+from stats_pipeline.model import Event
+from tests.faults.conftest import Host, Start
+from tests.faults.gate import Gate
+from tests.faults.processes import drain_for_ever
+from tests.faults.traffic import (
+    EVENT_TYPE,
+    SETTINGS,
+    assert_at_rest,
+    downloads,
+    expected_of,
+    portions,
+    publish,
+)
+from tests.services import PrivateServer
+from tests.support import Backend, MakeApp, pipeline_of
+
+OUTAGE_SECONDS = 10
+BETWEEN_SIGNALS_SECONDS = 0.01
+
+#: Downloads while everything is well, and while the broker hangs.
+BEFORE, HANGING = 100, 400
+
+QUEUED = 2_000
+
+#: Runs in which a connection is cut, and what is published in each of them.
+RUNS = [10, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1_800)])]
+RUN_EVENTS = 100
+
+#: Answers of the broker to a publisher and a worker that have something to do.
+MOST_ANSWERS = 30
+
+
+def build(event: Event, _sender: object, *, obj: Event, **_: Any) -> Event:
+    """Build the event that the signal brings."""
+    return {**event, **obj}
+
+
+def make_host(make_app: MakeApp, backend: Backend, **settings: Any) -> Flask:
+    """Make an app whose signals bring whole events."""
+    return make_app(
+        backend.store_url,
+        backend.broker_url,
+        STATS_EVENTS={EVENT_TYPE: {"event_builders": [build]}},
+        **SETTINGS,
+        **settings,
+    )
+
+
+def signal(events: Iterable[Event]) -> float:
+    """Signal these downloads, one by one; return how long the slowest took, in seconds."""
+    slowest_seconds = 0.0
+    for event in events:
+        begun = time.perf_counter()
+        file_downloaded.send(None, obj=event)
+        slowest_seconds = max(slowest_seconds, time.perf_counter() - begun)
+    return slowest_seconds
+
+
+@pytest.mark.timeout(180)
+def test_W10_A004_15_a_broker_that_stops_for_ten_seconds_costs_nothing_and_nobody_waits(
+    private_rabbitmq: PrivateServer, distributed: Backend, make_app: MakeApp
+) -> None:
+    """Nothing can come from a frozen broker: all signals return before it goes on."""
+    app = make_host(make_app, Backend(distributed.store_url, private_rabbitmq.url))
+    pipeline = pipeline_of(app)
+    signal(downloads(BEFORE))
+    assert pipeline.flush()
+    private_rabbitmq.freeze()
+    slowest = {"frozen": signal(downloads(HANGING, first=BEFORE))}
+    private_rabbitmq.thaw()
+    private_rabbitmq.stop()
+    sent, until, stopped_seconds = BEFORE + HANGING, time.monotonic() + OUTAGE_SECONDS, 0.0
+    while time.monotonic() < until:
+        stopped_seconds = max(stopped_seconds, signal(downloads(1, first=sent)))
+        sent += 1
+        time.sleep(BETWEEN_SIGNALS_SECONDS)
+    slowest["stopped"] = stopped_seconds
+    sys.stdout.write(f"{sent} signals; slowest send, seconds: {slowest}\n")
+    private_rabbitmq.start()
+    assert_at_rest(pipeline, expected_of(downloads(sent)))
+
+
+@pytest.mark.parametrize("fault", [Gate.shut, Gate.fall_silent], ids=["refused", "hanging"])
+def test_W10_A004_15_signals_return_while_the_broker_refuses_or_hangs(
+    behind_gate: Backend, gate: Gate, make_app: MakeApp, fault: Callable[[Gate], None]
+) -> None:
+    """They do so although it answers nobody until all of them have returned."""
+    pipeline = pipeline_of(make_host(make_app, behind_gate))
+    fault(gate)
+    signal(downloads(HANGING))
+    assert not pipeline.flush(timeout_seconds=0)
+    gate.open()
+    assert_at_rest(pipeline, expected_of(downloads(HANGING)))
+
+
+def test_W10_A004_15_confirmed_signals_are_safe_while_the_broker_refuses(
+    behind_gate: Backend, gate: Gate, make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each is in the spool when its `send` returns, and a host that is new sends it."""
+    pipeline = pipeline_of(make_host(make_app, behind_gate, STATS_PUBLISH="confirmed"))
+    gate.shut()
+    for number in range(5):
+        signal(downloads(1, first=number))
+        assert pipeline.publisher.spooled() == number + 1
+    assert caplog.text.count("go to the spool") == 5
+    pipeline.close()
+    gate.open()
+    other = pipeline_of(make_host(make_app, behind_gate))
+    assert_at_rest(other, expected_of(downloads(5)))
+
+
+@pytest.mark.timeout(180)
+def test_W11_a_broker_killed_with_a_full_queue_that_nobody_declared_costs_nothing(
+    private_rabbitmq: PrivateServer, distributed: Backend, host: Host, start: Start
+) -> None:
+    """What was confirmed is there again, and the worker that held some of it goes on."""
+    backend = Backend(distributed.store_url, private_rabbitmq.url)
+    pipeline = host(backend)
+    queue_name = pipeline.registries.event_type(EVENT_TYPE).queue_name
+    assert not pipeline.queue.exists(queue_name)
+    events = downloads(QUEUED)
+    publish(pipeline, events)
+    worker = start(backend, drain_for_ever)
+    private_rabbitmq.kill()
+    private_rabbitmq.start()
+    assert pipeline.queue.exists(queue_name)
+    assert worker.is_running()
+    assert_at_rest(pipeline, expected_of(events))
+    assert worker.is_running()
+
+
+def test_W11_what_is_published_to_a_queue_that_was_deleted_is_not_lost(
+    distributed: Backend, host: Host
+) -> None:
+    """The publisher declares it again, also on a connection on which it was declared before."""
+    pipeline = host(distributed)
+    events = downloads(200)
+    publish(pipeline, events[:100])
+    assert pipeline.process_events().indexed == 100
+    with Connection(distributed.broker_url) as connection, connection.channel() as channel:
+        channel.queue_delete(pipeline.registries.event_type(EVENT_TYPE).queue_name)
+    publish(pipeline, events[100:])
+    assert_at_rest(pipeline, expected_of(events))
+
+
+@pytest.mark.parametrize("runs", RUNS)
+def test_A004_32_connections_to_the_broker_cut_at_any_answer_cost_nothing(
+    behind_gate: Backend, gate: Gate, host: Host, seed: int, runs: int
+) -> None:
+    """Of a message whose confirm was cut there are two, and of an acknowledged one perhaps none."""
+    chance = random.Random(seed)
+    pipeline = host(behind_gate)
+    events = downloads(runs * RUN_EVENTS)
+    for portion in portions(events, RUN_EVENTS):
+        gate.cut_after(chance.randrange(MOST_ANSWERS))
+        publish(pipeline, portion)
+        pipeline.process_events()
+    gate.cut_after(inf)
+    assert_at_rest(pipeline, expected_of(events))

@@ -1,0 +1,140 @@
+"""Workers that are killed at random moments, again and again, lose nothing and count nothing twice.
+
+Not at chosen points, as in tests/events/test_killed_worker.py, but anywhere.
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from kombu.entity import Queue
+
+from stats_pipeline import Filter
+from stats_pipeline.pipeline import Pipeline
+from tests.celery.workers import Worker, running_worker, worker_settings
+from tests.faults.conftest import Host, Start
+from tests.faults.processes import drain_for_ever
+from tests.faults.traffic import (
+    EVENT_TYPE,
+    LaterClock,
+    assert_at_rest,
+    downloads,
+    expected_of,
+    portions,
+    publish,
+)
+from tests.support import Backend
+
+#: What comes in between two kills: more than a worker does in the shortest life.
+EVENTS_PER_KILL = 600
+
+#: From before its first message to after its last one.
+SHORTEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS = 0.05, 0.6
+
+KILLS = [20, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1_800)])]
+
+
+@pytest.mark.parametrize("kills", KILLS)
+def test_A004_32_a_worker_killed_again_and_again_loses_nothing_and_counts_nothing_twice(
+    distributed: Backend,
+    host: Host,
+    start: Start,
+    seed: int,
+    kills: int,
+) -> None:
+    """Each life ends by SIGKILL after a random time; the next worker goes on with the rest."""
+    chance = random.Random(seed)
+    web = host(distributed)
+    events = downloads(kills * EVENTS_PER_KILL)
+    killed_at_work = 0
+    for number, portion in enumerate(portions(events, EVENTS_PER_KILL), start=1):
+        publish(web, portion)
+        worker = start(distributed, drain_for_ever)
+        time.sleep(chance.uniform(SHORTEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS))
+        assert worker.is_running()
+        worker.kill()
+        killed_at_work += stored(web) < number * EVENTS_PER_KILL
+    sys.stdout.write(f"{killed_at_work} of {kills} were killed at work\n")
+    assert killed_at_work, "they were killed too late to prove anything"
+    assert_at_rest(web, expected_of(events))
+
+
+#: Each of them costs Celery the time to make another one.
+CHILDREN_KILLED = 20
+
+
+def test_A004_32_a_celery_worker_whose_processes_are_killed_loses_nothing(
+    distributed: Backend,
+    host: Host,
+    index_prefix: str,
+    tmp_path: Path,
+    seed: int,
+) -> None:
+    """Celery puts new processes into the places of the killed ones; the next tick goes on."""
+    chance = random.Random(seed)
+    web = host(distributed)
+    events = downloads(CHILDREN_KILLED * EVENTS_PER_KILL)
+    with (
+        worker_settings(distributed, index_prefix, EVENT_TYPE) as settings,
+        running_worker(tmp_path, settings) as worker,
+        ticking(distributed, index_prefix) as tick,
+    ):
+        for portion in portions(events, EVENTS_PER_KILL):
+            publish(web, portion)
+            tick()
+            time.sleep(chance.uniform(SHORTEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS))
+            kill_a_child(worker, chance)
+
+        def is_stored() -> bool:
+            tick()
+            return stored(web) == len(events)
+
+        worker.wait_until(is_stored)
+        worker.kill()
+        # By beat's schedule, one of the killed processes may have been updating.
+        assert_at_rest(host(distributed, clock=LaterClock()), expected_of(events))
+
+
+def stored(pipeline: Pipeline) -> int:
+    """Return how many downloads are stored."""
+    alias = pipeline.registries.event_type(EVENT_TYPE).alias
+    pipeline.store.refresh([alias])
+    with pipeline.store.snapshot([alias]) as snapshot:
+        return snapshot.count(Filter())
+
+
+@contextmanager
+def ticking(backend: Backend, prefix: str) -> Iterator[Callable[[], None]]:
+    """Give a function that sends the worker what beat sends only every five seconds."""
+    name = f"{prefix}stats.ticks"
+    with Celery(broker=backend.broker_url, set_as_current=False) as celery:
+        celery.conf.task_queues = [Queue(name, queue_arguments={"x-queue-type": "classic"})]
+        celery.conf.task_default_queue = name
+
+        def tick() -> None:
+            limit = {"time_limit_seconds": 5}
+            celery.send_task("stats_pipeline.process_events", kwargs=limit, expires=5)
+
+        yield tick
+
+
+def kill_a_child(worker: Worker, chance: random.Random) -> None:
+    """Kill one of the processes in which the worker runs its tasks."""
+    parent = worker._process.pid
+    children: list[int] = []
+
+    def has_children() -> bool:
+        found = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        children[:] = [int(pid) for pid in found]
+        return bool(children)
+
+    worker.wait_until(has_children)
+    with suppress(ProcessLookupError):  # it may just have ended by itself
+        os.kill(chance.choice(children), signal.SIGKILL)
