@@ -6,7 +6,7 @@ registry on first use, so that declaring something costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -49,6 +49,13 @@ class Where:
                 f"Where({self.field!r}) keeps everything: give include, exclude or both "
                 "a list with at least one value"
             )
+        for name in ("include", "exclude"):
+            values = getattr(self, name)
+            # Of a text, each character would be a value.
+            if isinstance(values, str | bytes) or not isinstance(values, Collection | None):
+                raise DefinitionError(
+                    f"Where({self.field!r}): {name} is a list of values, not {values!r}"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +77,7 @@ class Filter:
         self, field: str, include: Iterable[Any] | None = None, exclude: Iterable[Any] | None = None
     ) -> Filter:
         """Return a filter that also asks for this field (see `Where`)."""
-        return self.and_(
-            Where(
-                field,
-                None if include is None else tuple(include),
-                None if exclude is None else tuple(exclude),
-            )
-        )
+        return self.and_(Where(field, _as_values(include), _as_values(exclude)))
 
     def between(
         self, field: str, start: datetime | None = None, end: datetime | None = None
@@ -87,6 +88,13 @@ class Filter:
     def and_(self, *clauses: Where | Between) -> Filter:
         """Return a filter with these clauses as well."""
         return Filter((*self.clauses, *clauses))
+
+
+def _as_values(values: Any) -> Any:
+    """Return the values as a tuple; what is no list of values as it is, for `Where` to refuse."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        return values
+    return tuple(values)
 
 
 @dataclass(frozen=True, kw_only=True)

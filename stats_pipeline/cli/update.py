@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import click
@@ -11,6 +12,7 @@ from stats_pipeline.cli.errors import fail_if_any
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output, table
 from stats_pipeline.reports import UpdateReport
+from stats_pipeline.text import one_line
 
 UPDATE_EPILOG = """\b
 Examples:
@@ -73,13 +75,36 @@ def reset(output: Output, names: tuple[str, ...], start: str | None, end: str | 
 
 
 def _say(output: Output, report: UpdateReport) -> None:
-    output.summary(report.as_dict(), _lines(report))
+    output.summary(report.as_dict(), _lines(report, shows_all=output.verbosity > 0))
+    if output.verbosity > 1 and not output.as_json:
+        # On a terminal only, and not where the person has turned colours off (no-color.org).
+        color = False if os.environ.get("NO_COLOR") else None
+        for line in _sentences(report):
+            click.secho(one_line(line), fg="green", color=color)
     fail_if_any({name: each.error for name, each in report.aggregations.items()})
 
 
-def _lines(report: UpdateReport) -> Iterator[str]:
+def _lines(report: UpdateReport, *, shows_all: bool) -> Iterator[str]:
+    """Yield the table, by default of those aggregations for which there was something to do."""
+    shown = {
+        name: each
+        for name, each in report.aggregations.items()
+        if shows_all or each.intervals or not each.is_complete
+    }
     rows = [
         [name, *(getattr(each, column) for column in COLUMNS), len(each.pending)]
-        for name, each in report.aggregations.items()
+        for name, each in shown.items()
     ]
-    yield from table(rows, ("aggregation", *COLUMNS, "pending"))
+    if rows:
+        yield from table(rows, ("aggregation", *COLUMNS, "pending"))
+    if len(shown) < len(report.aggregations):
+        yield f"{len(report.aggregations) - len(shown)} aggregations had nothing to do"
+
+
+def _sentences(report: UpdateReport) -> Iterator[str]:
+    """Yield what became of rows, also of none: deletions of all aggregations, then the rest."""
+    for name, each in report.aggregations.items():
+        yield f"{each.deleted} rows of {name} deleted"
+    for name, each in report.aggregations.items():
+        yield f"{each.created} rows of {name} created"
+        yield f"{each.updated} rows of {name} updated"

@@ -9,7 +9,10 @@ import pytest
 from flask import Flask
 
 from stats_pipeline.app import create_app
-from tests.support import pipeline_of
+from stats_pipeline.clock import ManualClock
+from stats_pipeline.pipeline import Pipeline
+from tests.contrib.crash_reports import ACTIVE, START, Make
+from tests.support import Backend, MakePipeline, pipeline_of
 
 REAL_LOG = Path(__file__).parents[3] / "shared" / "data" / "access_combined.log.gz"
 
@@ -35,6 +38,41 @@ def make_standalone(
 def app(make_standalone: Callable[..., Flask]) -> Flask:
     """Give the stand-alone application as it is by default, in an empty folder."""
     return make_standalone()
+
+
+@pytest.fixture
+def make(backend: Backend, make_pipeline: MakePipeline) -> Make:
+    """Give a function that makes servers of phones' reports, which share one store and queue."""
+
+    def make_one(clock: ManualClock | None = None, **settings: Any) -> Pipeline:
+        return make_pipeline(
+            backend, clock=clock or ManualClock(START), **{"STATS_EVENTS": ACTIVE, **settings}
+        )
+
+    return make_one
+
+
+@pytest.fixture
+def server(make: Make) -> Pipeline:
+    """Give a server of phones' reports, whose clock stands at `START`."""
+    return make()
+
+
+@pytest.fixture
+def make_embedded(embedded: Backend, make_pipeline: MakePipeline) -> Make:
+    """Give a function that makes servers of phones' reports on one embedded pair."""
+
+    def make_one(clock: ManualClock | None = None, **settings: Any) -> Pipeline:
+        clock = clock or ManualClock(START)
+        return make_pipeline(embedded, clock=clock, **{"STATS_EVENTS": ACTIVE, **settings})
+
+    return make_one
+
+
+@pytest.fixture
+def embedded_server(make_embedded: Make) -> Pipeline:
+    """Give a server on the embedded pair, for what does not depend on the store."""
+    return make_embedded()
 
 
 @pytest.fixture(scope="session")

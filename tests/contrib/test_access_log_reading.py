@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from stats_pipeline.contrib.access_log.identity import LineIdentities
 from stats_pipeline.contrib.access_log.parser import LONGEST_LINE_BYTES
-from stats_pipeline.contrib.access_log.reading import UnreadableLog, open_log
+from stats_pipeline.contrib.access_log.reading import open_log
+from stats_pipeline.errors import UnreadableFile
 
 
 def lines_of(path: Path) -> list[tuple[int, bytes]]:
@@ -49,7 +50,7 @@ def test_gzip_that_breaks_off_is_unreadable(tmp_path: Path, cut: int) -> None:
     """Wherever the file was cut, the error names it and says what is wrong."""
     packed = gzip.compress(b"".join(b"line %d\n" % number for number in range(500)))
     (tmp_path / "cut.gz").write_bytes(packed[:cut])
-    with pytest.raises(UnreadableLog, match=r"cut\.gz: the gzip data is damaged or cut off"):
+    with pytest.raises(UnreadableFile, match=r"cut\.gz: the gzip data is damaged or cut off"):
         lines_of(tmp_path / "cut.gz")
 
 
@@ -58,13 +59,13 @@ def test_damaged_gzip_is_unreadable(tmp_path: Path) -> None:
     packed = bytearray(gzip.compress(b"line\n" * 500))
     packed[len(packed) // 2] ^= 255
     (tmp_path / "bad.gz").write_bytes(packed)
-    with pytest.raises(UnreadableLog, match=r"bad\.gz"):
+    with pytest.raises(UnreadableFile, match=r"bad\.gz"):
         lines_of(tmp_path / "bad.gz")
 
 
 def test_a_file_that_is_gone_is_unreadable(tmp_path: Path) -> None:
     """The name and the system's reason are said."""
-    with pytest.raises(UnreadableLog, match="gone: No such file"):
+    with pytest.raises(UnreadableFile, match="gone: No such file"):
         lines_of(tmp_path / "gone")
 
 

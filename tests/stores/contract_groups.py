@@ -148,6 +148,23 @@ class GroupContract:
         assert (group.key, group.count, group.newest) == ((), 0, None)
         assert group.values == {"sum": 0, "min": None, "mean": None, "last": None, "count": 0}
 
+    def test_A000_27_A000_29_A000_30_a_condition_includes_first_and_then_excludes(
+        self, store: Store, index: str, write: Write
+    ) -> None:
+        """Values match as a whole and with their case; a missing one is never excluded."""
+        values = ["UNKNOWN", "unknown", "UNKNOWN ", "RTC", "", None]
+        write(index, {f"k{n}": {"size": 1, "path": value} for n, value in enumerate(values)})
+        conditions = {
+            "included": Where("path", include=["UNKNOWN", "RTC"]),
+            "excluded": Where("path", exclude=["UNKNOWN", "RTC"]),
+            "both": Where("path", include=["UNKNOWN", "RTC"], exclude=["RTC", ""]),
+            "neither": Where("path", include=["RTC"], exclude=["RTC"]),
+        }
+        asked = {name: Count(where=condition) for name, condition in conditions.items()}
+        with store.snapshot([index]) as snapshot:
+            (group,) = snapshot.groups(Filter(), ["size"], asked)
+        assert group.values == {"included": 2, "excluded": 4, "both": 1, "neither": 0}
+
     def test_sums_of_whole_numbers_are_whole_numbers(
         self, store: Store, index: str, write: Write
     ) -> None:

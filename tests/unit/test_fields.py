@@ -65,6 +65,7 @@ def test_a_value_is_stored_in_one_form_or_refused(field_type: str, value: Any) -
         ("ip", "2001:DB8::0001", "2001:db8::1"),
         ("ip", "::ffff:10.0.0.1", "10.0.0.1"),
         ("object", {"a": [1, {"b": None}]}, {"a": [1, {"b": None}]}),
+        ("binary", "AAEC/w==", "AAEC/w=="),
     ],
 )
 def test_good_values_are_taken(field_type: str, value: Any, stored: Any) -> None:
@@ -104,6 +105,8 @@ def test_good_values_are_taken(field_type: str, value: Any, stored: Any) -> None
         ("ip", "10.0.0.256", "10.0.0.256"),
         ("ip", 1, "expected an IP address"),
         ("ip", "fe80::1%eth0", "without a zone"),
+        ("binary", "AAE", "expected bytes as base64"),
+        ("binary", b"AAEC", "expected text"),
         ("object", [1], "expected an object"),
         ("object", {"a": float("inf")}, "holds what JSON can't"),
         ("object", {"a": datetime(2016, 1, 1, tzinfo=UTC)}, "holds what JSON can't"),

@@ -1,0 +1,1 @@
+"""Index templates of `stats_pipeline.contrib.crash_reports`."""

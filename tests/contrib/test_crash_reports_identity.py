@@ -1,0 +1,120 @@
+"""Which reports are one: those of one device and one event time, whenever they arrive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stats_pipeline.errors import InvalidEvent
+from stats_pipeline.pipeline import Pipeline
+from tests.contrib.crash_reports import (
+    CRASH_REPORT,
+    HEARTBEAT,
+    crash,
+    heartbeat,
+    process,
+    rows,
+    take,
+    update,
+    versions,
+)
+from tests.support import stored_events
+
+DAILY = f"{HEARTBEAT}-build-day-agg"
+
+
+def heartbeats(server: Pipeline) -> dict[str, int]:
+    """Return day -> heartbeats, after an update."""
+    assert server.update([DAILY]).is_complete
+    return {row["start"][:10]: row["heartbeats"] for row in rows(server, DAILY)}
+
+
+def test_A000_38_A000_39_a_copy_counts_once_for_ever(server: Pipeline) -> None:
+    """T000-01, T000-02: in the same run, in a later one, after a reset; two devices are two."""
+    time = "2019-03-01T10:00:00.000Z"
+    report = take(server, HEARTBEAT, [heartbeat("A", time), heartbeat("A", time)])
+    assert (report.indexed, report.duplicates) == (1, 1)
+    assert heartbeats(server) == {"2019-03-01": 1}
+    report = take(server, HEARTBEAT, [heartbeat("A", "2019-03-01T11:00:00+01:00")])
+    assert (report.indexed, report.duplicates) == (0, 1)
+    assert heartbeats(server) == {"2019-03-01": 1}
+    assert server.reset([DAILY]).is_complete
+    assert heartbeats(server) == {"2019-03-01": 1}
+    take(server, HEARTBEAT, [heartbeat("B", time), heartbeat("A", "2019-03-01T10:00:00.001Z")])
+    assert heartbeats(server) == {"2019-03-01": 3}
+
+
+def test_A000_39_event_types_have_identities_of_their_own(embedded_server: Pipeline) -> None:
+    """A heartbeat and a crash report of one device at one time are two reports."""
+    take(embedded_server, HEARTBEAT, [heartbeat("A", "2019-03-01T10:00")])
+    report = take(embedded_server, CRASH_REPORT, [crash("A", "2019-03-01T10:00")])
+    assert (report.indexed, report.duplicates) == (1, 0)
+
+
+def test_A000_40_a_copy_never_enters_the_store_and_its_sender_succeeds(server: Pipeline) -> None:
+    """The report of the run says how many there were (it stands for a line in a log).
+
+    A time that is a plain date makes it at most one heartbeat for each device and day.
+    """
+    days = ["2019-02-27", "2019-02-28", "2019-02-28"]
+    server.publish(HEARTBEAT, [heartbeat(device, day) for day in days for device in "AB"])
+    server.publish(HEARTBEAT, [heartbeat("A", "2019-02-28")])
+    report = process(server).types[HEARTBEAT]
+    assert (report.taken, report.indexed, report.duplicates, report.dead) == (7, 4, 3, 0)
+    stored = stored_events(server, HEARTBEAT)
+    assert [event["timestamp"][:10] for event in stored] == sorted(days[:2] * 2)
+    assert len({event["event_id"] for event in stored}) == 4
+    assert heartbeats(server) == {"2019-02-27": 2, "2019-02-28": 2}
+
+
+def test_the_device_itself_is_not_stored(embedded_server: Pipeline) -> None:
+    """What is stored says neither which device it was nor which reports are of one device."""
+    take(embedded_server, HEARTBEAT, [heartbeat("IMEI-1", f"2019-03-01T1{n}:00") for n in range(2)])
+    first, second = stored_events(embedded_server, HEARTBEAT)
+    assert "IMEI-1" not in str(first)
+    assert first["event_id"] != second["event_id"]
+
+
+def test_a_correction_takes_the_place_of_the_report(server: Pipeline) -> None:
+    """It repeats device and time with a higher revision; as a withdrawal it takes it back."""
+    time = "2019-03-01T10:00"
+    own = {"event_id": "as the sender likes"}
+    take(server, HEARTBEAT, [heartbeat("A", time), heartbeat("B", time)])
+    take(server, HEARTBEAT, [heartbeat("A", time, "B2", revision=1, **own)])
+    take(server, HEARTBEAT, [heartbeat("B", time, revision=1, withdrawn=True, **own)])
+    assert server.update([DAILY]).is_complete
+    found = [(row["build_fingerprint"], row["heartbeats"]) for row in rows(server, DAILY)]
+    assert found == [("B2", 1)]
+
+
+@pytest.mark.parametrize(
+    ("report", "kind", "error"),
+    [
+        ({"device_id": ""}, "invalid", "device_id is text or a whole number, not ''"),
+        ({"device_id": None}, "invalid", "device_id is text or a whole number"),
+        ({"device_id": ["A"]}, "invalid", "device_id is text or a whole number"),
+        ({}, "preprocessor", "lacks the field 'device_id'"),
+        ({"device_id": "A", "boot_reason": "x"}, "invalid", "boot_reason"),
+        ({"device_id": "A", "timestamp": "2038-01-19"}, "invalid", "implausible"),
+        ({"device_id": "A", "timestamp": "1970-01-01"}, "invalid", "implausible"),
+    ],
+)
+def test_A000_47_a_report_that_can_not_be_placed_is_a_dead_letter(
+    embedded_server: Pipeline, report: dict[str, Any], kind: str, error: str
+) -> None:
+    """T000-13: also one of a wrong clock, which would be the first day of its build for ever."""
+    event = {"timestamp": "2019-03-01T10:00", "build_fingerprint": "B1", **report}
+    good = heartbeat("A", "2019-03-01T10:00")
+    assert take(embedded_server, HEARTBEAT, [event, good]).dead == 1
+    (letter,) = embedded_server.dead_letters.list()
+    assert letter.kind == kind
+    assert error in letter.error
+    update(embedded_server)
+    assert versions(embedded_server)["B1"]["first_seen"] == "2019-03-01"
+
+
+def test_A000_47_a_time_that_is_none_is_refused_at_once(embedded_server: Pipeline) -> None:
+    """No day is ever guessed from what the sender says."""
+    with pytest.raises(InvalidEvent, match="'yesterday' is not an ISO 8601 time"):
+        embedded_server.publish(HEARTBEAT, [heartbeat("A", "yesterday")])
