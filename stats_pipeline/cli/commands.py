@@ -21,6 +21,7 @@ _EVENTS = LazyGroup(
     "events",
     path="events",
     lazy={
+        "acknowledge-loss": "stats_pipeline.cli.losses:acknowledge_loss",
         "erase": "stats_pipeline.cli.erase:erase",
         "export": "stats_pipeline.cli.event_export:export",
         "import": "stats_pipeline.cli.event_import:import_events",
@@ -67,6 +68,16 @@ _RETENTION = LazyGroup(
     help="Delete what may not be kept any longer.",
 )
 
+_ROWS = LazyGroup(
+    "rows",
+    path="rows",
+    lazy={
+        "delete": "stats_pipeline.cli.rows:delete",
+        "import": "stats_pipeline.cli.rows:import_rows",
+    },
+    help="Bring in what was counted elsewhere.",
+)
+
 COMMANDS: Mapping[str, str | click.Command] = {
     "annotations": _ANNOTATIONS,
     "balance": "stats_pipeline.cli.balance:balance",
@@ -79,6 +90,7 @@ COMMANDS: Mapping[str, str | click.Command] = {
     "query": "stats_pipeline.cli.query:query",
     "reset": "stats_pipeline.cli.update:reset",
     "retention": _RETENTION,
+    "rows": _ROWS,
     "serve": "stats_pipeline.cli.serve:serve",
     "status": "stats_pipeline.cli.status:status",
     "update": "stats_pipeline.cli.update:update",

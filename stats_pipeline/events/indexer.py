@@ -31,6 +31,7 @@ from stats_pipeline.reports import Outcome
 from stats_pipeline.stores import marks
 from stats_pipeline.stores.indices import EventIndices
 from stats_pipeline.stores.protocol import ItemResult, Put, Store, Verdict
+from stats_pipeline.stores.seals import Doorkeeper
 from stats_pipeline.stores.writing import write
 
 #: Clocks of hosts differ; what lies further ahead than this is a mistake.
@@ -104,6 +105,7 @@ class EventsIndexer:
         self._indices = EventIndices(store, definition.template, config.index_interval)
         self._sliding_seconds = config.sliding_seconds
         self._placing = Placing(definition, self._indices, earliest)
+        self._doorkeeper = Doorkeeper(store.state, definition.alias, clock)
         salts = Salts(
             store.state,
             definition.alias,
@@ -136,12 +138,18 @@ class EventsIndexer:
         """Sort one event into the batch; only the store's own trouble may escape."""
         stage, hour = "envelope", None
         try:
-            hour = hour_of(self._time_of(raw))
+            timestamp = self._time_of(raw)
+            hour = hour_of(timestamp)
+            stage = "sealed"
+            self._doorkeeper.refuse_closed(timestamp)
             stage = "preprocessors"
             event = run_chain(self._preprocessors, copy.deepcopy(raw))
             stage = "validation"
             timestamp = self._time_of(event)  # again: a preprocessor may have changed it
             hour = hour_of(timestamp)
+            stage = "sealed"
+            self._doorkeeper.refuse_closed(timestamp)
+            stage = "validation"
             if self._sliding_seconds:
                 event = add_click_keys(self._definition.name, event)
             event = checked(event, self._definition.template)

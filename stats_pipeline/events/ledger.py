@@ -8,9 +8,11 @@ has processed. `stats_pipeline.pipeline.balance` compares the ledger with what i
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby, islice
 from typing import Any, Literal
 
 from stats_pipeline.clock import Clock, format_time, parse_time
@@ -19,7 +21,7 @@ from stats_pipeline.events.identity import digest
 from stats_pipeline.events.messages import Received
 from stats_pipeline.model import Filter
 from stats_pipeline.reports import Outcome
-from stats_pipeline.stores.protocol import Put, Store, Verdict
+from stats_pipeline.stores.protocol import Delete, Document, Put, Store, Verdict
 from stats_pipeline.stores.writing import write
 from stats_pipeline.templates import IndexTemplate
 
@@ -29,6 +31,9 @@ Status = Literal["processed", "refused", "lost"]
 
 #: What was processed takes the place of what its publisher believed to have failed.
 _VERSIONS: Mapping[Status, int] = {"refused": 1, "lost": 1, "processed": 2}
+
+#: Entries that are removed in one bulk.
+REMOVED_AT_ONCE = 1_000
 
 _PROPERTIES: dict[str, dict[str, Any]] = {
     "event_type": {"type": "keyword"},
@@ -169,6 +174,29 @@ class Ledger:
             for document in snapshot.scan(Filter(), ["publisher", "sequence"]):
                 yield _read(document.body)
 
+    def expire(
+        self, event_type: str, *, latest_before: datetime, before: datetime, dry_run: bool
+    ) -> int:
+        """Remove the entries of publishers that are long over; return how many.
+
+        All entries of a publisher or none, so that there is never a hole among its numbers: where
+        all events of all its messages are from before `latest_before`, and all were entered before
+        `before`. What strangers sent has no numbers and goes one by one.
+        """
+        index = self._index(event_type)
+        self._store.refresh([index])
+        latest, entered = format_time(latest_before), format_time(before)
+        expired = 0
+        with self._store.snapshot([index]) as snapshot:
+            found = snapshot.scan(Filter(), ["publisher", "sequence"])
+            for publisher, documents in groupby(found, lambda each: each.body["publisher"]):
+                ids = _expired(publisher, documents, latest, entered)
+                while some := list(islice(ids, REMOVED_AT_ONCE)):
+                    expired += len(some)
+                    if not dry_run:
+                        write(self._store, [Delete(index, id_) for id_ in some], self._clock)
+        return expired
+
     def forget(self, event_type: str) -> None:
         """Remove the entries of an event type for good."""
         index = self._index(event_type)
@@ -186,6 +214,26 @@ class Ledger:
             self._store.create_index(index, template, aliased=True)
             self._known.add(index)
         return index
+
+
+def _expired(
+    publisher: str, documents: Iterator[Document], latest: str, entered: str
+) -> Iterator[str]:
+    """Yield the ids of strangers' old entries, or of a publisher's if all of them are old.
+
+    A publisher's come with the last one first: what is left by a run that dies begins with 1.
+    """
+    numbers = array("q")
+    for document in documents:
+        body = document.body
+        is_old = body["time"] < entered and (body.get("latest") or "") < latest
+        if publisher and not is_old:
+            return
+        if publisher:
+            numbers.append(body["sequence"])
+        elif is_old:
+            yield document.id
+    yield from (f"{publisher}/{number}" for number in reversed(numbers))
 
 
 def _id(entry: Entry) -> str:

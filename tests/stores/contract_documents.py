@@ -104,6 +104,20 @@ class DocumentContract:
         with store.snapshot([index]) as snapshot:
             assert [found.version for found in snapshot.scan(Filter(), ["size"])] == [21]
 
+    def test_a_delete_with_a_version_leaves_what_is_newer(self, store: Store, index: str) -> None:
+        """What it deleted may be put again at once, in the same version or a higher one."""
+        store.bulk([Put(index, "a", {"size": 1}, 20)])
+        assert store.bulk([Delete(index, "a", 19)])[0].verdict is Verdict.DUPLICATE
+        assert _bodies(store, index, ["a"]) == [{"size": 1}]
+        for size, put in enumerate(
+            [Put(index, "a", {"size": 0}, 20, is_same=True), Put(index, "a", {"size": 1}, 21)]
+        ):
+            assert store.bulk([Delete(index, "a", 20)])[0].verdict is Verdict.DONE
+            assert store.get(index, ["a"]) == [None]
+            assert store.bulk([put])[0].verdict is Verdict.DONE
+            assert _bodies(store, index, ["a"]) == [{"size": size}]
+        assert store.bulk([Delete(index, "never there", 1)])[0].verdict is Verdict.DONE
+
     def test_versions_may_use_62_bits(self, store: Store, index: str) -> None:
         """Versions should be compared exactly, however large."""
         high = 2**62

@@ -7,9 +7,10 @@ from itertools import islice
 from typing import Any
 
 from stats_pipeline import current_stats
-from stats_pipeline.contrib.access_log.reading import UnreadableLog, open_log, size_bytes
+from stats_pipeline.cli import size_bytes
+from stats_pipeline.contrib.access_log.reading import open_log
 from stats_pipeline.contrib.access_log.selection import LineCounts, Selection
-from stats_pipeline.errors import ConfigurationError, UnknownEventType
+from stats_pipeline.errors import ConfigurationError, UnknownEventType, UnreadableFile
 
 EVENT_TYPE = "access-log"
 
@@ -53,7 +54,7 @@ class LogImport:
         """Import these files, one after the other.
 
         Raises:
-            UnreadableLog: a file is no log or breaks off. What came before is imported.
+            UnreadableFile: a file is no log or breaks off. What came before is imported.
             StoreError: events could not be processed; they wait in the queue.
         """
         total_bytes = sum(size_bytes(name) for name in names)
@@ -67,9 +68,9 @@ class LogImport:
                         progress(done_bytes + log.position_bytes(), total_bytes)
                 done_bytes += size_bytes(name)
                 progress(done_bytes, total_bytes)
-        except UnreadableLog as error:
+        except UnreadableFile as error:
             self._intake.finish()
-            raise UnreadableLog(f"{error}. {self._what_is_done()}") from error
+            raise UnreadableFile(f"{error}. {self._what_is_done()}") from error
         self._intake.finish()
 
     def _what_is_done(self) -> str:

@@ -1,113 +1,13 @@
-"""Lines of log files: plain or gzip, in constant memory."""
+"""Lines of log files."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import sys
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeAlias, cast
+from contextlib import AbstractContextManager
 
+from stats_pipeline.cli import OpenFile, open_lines
 from stats_pipeline.contrib.access_log.parser import LONGEST_LINE_BYTES
-from stats_pipeline.errors import StatsError
-
-GZIP_MAGIC = b"\x1f\x8b"
-STANDARD_INPUT = "-"
-
-ByteReader: TypeAlias = "io.BufferedReader[Any]"
 
 
-class UnreadableLog(StatsError):
-    """Say which file can't be read as an access log, and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenLog:
-    """Be a log that is being read; its name is for messages.
-
-    Attributes:
-        name: as it was given.
-        raw: the bytes of the file as it lies there.
-        content: its bytes, unpacked.
-    """
-
-    name: str
-    raw: ByteReader
-    content: ByteReader
-
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield number and bytes of each line that is not blank, without its end-of-line.
-
-        Of a line that is too long to be one, just enough is yielded to see that.
-
-        Raises:
-            UnreadableLog: the file breaks off or is damaged.
-        """
-        number = 0
-        try:
-            while line := self.content.readline(LONGEST_LINE_BYTES + 2):
-                number += 1
-                if len(line) > LONGEST_LINE_BYTES and not line.endswith(b"\n"):
-                    self._skip_to_next_line()
-                line = line.rstrip(b"\r\n")
-                if line.strip():
-                    yield number, line
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            raise UnreadableLog(
-                f"{self.name}: the gzip data is damaged or cut off after line {number}"
-            ) from None
-        except OSError as error:
-            raise UnreadableLog(
-                f"{self.name}: can't be read after line {number}: {error.strerror}"
-            ) from error
-
-    def position_bytes(self) -> int:
-        """Return how far the file has been read."""
-        return self.raw.tell() if self.raw.seekable() else 0
-
-    def _skip_to_next_line(self) -> None:
-        while rest := self.content.readline(LONGEST_LINE_BYTES):
-            if rest.endswith(b"\n"):
-                return
-
-
-@contextmanager
-def open_log(name: str) -> Iterator[OpenLog]:
-    """Open a log, ``-`` for standard input; whether it is gzip is seen from its first bytes."""
-    if name == STANDARD_INPUT:
-        # A buffer of our own, since not every standard input lets one look ahead.
-        raw: ByteReader = io.BufferedReader(cast(Any, sys.stdin.buffer))
-        try:
-            yield OpenLog("standard input", raw, _unpacked(raw))
-        finally:
-            raw.detach()
-    else:
-        with _open_file(name) as file:
-            yield OpenLog(name, file, _unpacked(file))
-
-
-def size_bytes(name: str) -> int:
-    """Return how large the file is; 0 for standard input."""
-    if name == STANDARD_INPUT:
-        return 0
-    try:
-        return Path(name).stat().st_size
-    except OSError as error:
-        raise UnreadableLog(f"{name}: {error.strerror}") from error
-
-
-def _open_file(name: str) -> ByteReader:
-    try:
-        return Path(name).open("rb")
-    except OSError as error:
-        raise UnreadableLog(f"{name}: {error.strerror}") from error
-
-
-def _unpacked(raw: ByteReader) -> ByteReader:
-    if raw.peek(len(GZIP_MAGIC))[: len(GZIP_MAGIC)] == GZIP_MAGIC:
-        return io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=raw)))
-    return raw
+def open_log(name: str) -> AbstractContextManager[OpenFile]:
+    """Open a log, ``-`` for standard input; see `stats_pipeline.cli.open_lines`."""
+    return open_lines(name, longest_bytes=LONGEST_LINE_BYTES)

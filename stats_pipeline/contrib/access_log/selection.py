@@ -7,9 +7,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+from stats_pipeline.cli import OpenFile
 from stats_pipeline.contrib.access_log.identity import LineIdentities
 from stats_pipeline.contrib.access_log.parser import MalformedLine, parse_line
-from stats_pipeline.contrib.access_log.reading import OpenLog, UnreadableLog
+from stats_pipeline.errors import UnreadableFile
 
 #: How many malformed lines are shown: enough to see what is wrong with a file.
 SHOWN_MALFORMED = 5
@@ -56,11 +57,11 @@ class Selection:
     methods: Sequence[str] = ()
     statuses: Sequence[str] = ()
 
-    def events(self, log: OpenLog, counts: LineCounts) -> Iterator[dict[str, Any]]:
+    def events(self, log: OpenFile, counts: LineCounts) -> Iterator[dict[str, Any]]:
         """Yield the wanted events of a log, and count all of its lines.
 
         Raises:
-            UnreadableLog: at the end, where no line of the log was a request.
+            UnreadableFile: at the end, where no line of the log was a request.
         """
         malformed_before, lines_before = counts.malformed, counts.lines
         with closing(LineIdentities()) as identities:
@@ -76,7 +77,7 @@ class Selection:
                     yield event
         lines = counts.lines - lines_before
         if lines and lines == counts.malformed - malformed_before:
-            raise UnreadableLog(
+            raise UnreadableFile(
                 f"{log.name}: none of its {lines:,} lines is in common or combined log format"
             )
 

@@ -71,7 +71,8 @@ def migrate_configuration(
     if not output.as_json:
         click.echo("\n".join(_lines(summary)), err=True)
     shown = None if output_file else text
-    output.result({**summary, "configuration": shown}, [] if shown is None else [shown.rstrip()])
+    lines = [] if shown is None else shown.rstrip().split("\n")
+    output.result({**summary, "configuration": shown}, lines)
 
 
 def _check_new(output_file: Path | None, folder: Path | None, translation: Translation) -> None:

@@ -9,20 +9,25 @@ from itertools import islice
 from typing import Any
 
 from stats_pipeline import current_stats
+from stats_pipeline.cli import OpenFile, size_bytes
 from stats_pipeline.contrib.access_log.identity import LineIdentities
-from stats_pipeline.contrib.access_log.reading import OpenLog, UnreadableLog, open_log, size_bytes
+from stats_pipeline.contrib.access_log.reading import open_log
 from stats_pipeline.contrib.invenio_stats.event_lines import (
     ExportedEvent,
     MalformedLine,
     event_id_of,
     parse_line,
 )
+from stats_pipeline.errors import UnreadableFile
 
 #: Events that are read and published at a time.
 BATCH_EVENTS = 500
 
 #: How many malformed lines are shown: enough to see what is wrong with a file.
 SHOWN_MALFORMED = 5
+
+#: How many names of unknown fields are counted and shown; a file may hold any number of them.
+MOST_UNKNOWN_FIELDS = 100
 
 #: Called with the bytes read and the bytes of all files.
 Progress = Callable[[int, int], None]
@@ -38,7 +43,7 @@ class EventCounts:
         refused: how many have fields that the event type does not know.
         malformed: how many are no exported events.
         first_malformed: file, number and reason of the first of those.
-        unknown_fields: field -> in how many lines.
+        unknown_fields: field -> in how many lines, of the first 100 such fields.
     """
 
     lines: int = 0
@@ -78,7 +83,7 @@ class EventImport:
         """Import these files, one after the other.
 
         Raises:
-            UnreadableLog: a file can't be read or breaks off. What came before is imported.
+            UnreadableFile: a file can't be read or breaks off. What came before is imported.
             StoreError: events could not be processed; they wait in the queue.
         """
         total_bytes = sum(size_bytes(name) for name in names)
@@ -92,12 +97,12 @@ class EventImport:
                         progress(done_bytes + file.position_bytes(), total_bytes)
                 done_bytes += size_bytes(name)
                 progress(done_bytes, total_bytes)
-        except UnreadableLog:
+        except UnreadableFile:
             self._intake.finish()
             raise
         self._intake.finish()
 
-    def _events(self, file: OpenLog, identities: LineIdentities) -> Iterator[dict[str, Any]]:
+    def _events(self, file: OpenFile, identities: LineIdentities) -> Iterator[dict[str, Any]]:
         for number, line in file.lines():
             self.counts.lines += 1
             try:
@@ -113,8 +118,10 @@ class EventImport:
     def _accepts(self, exported: ExportedEvent) -> bool:
         """Tell whether a line is taken; leave out its unknown fields where that was asked for."""
         unknown = exported.unknown_fields(self._known)
+        counted = self.counts.unknown_fields
         for name in unknown:
-            self.counts.unknown_fields[name] = self.counts.unknown_fields.get(name, 0) + 1
+            if name in counted or len(counted) < MOST_UNKNOWN_FIELDS:
+                counted[name] = counted.get(name, 0) + 1
         if unknown and not self._drop_unknown:
             self.counts.refused += 1
             return False

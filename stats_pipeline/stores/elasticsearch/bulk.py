@@ -55,14 +55,19 @@ def encode_index(index: str, id_: str, body: Mapping[str, Any], **condition: Any
 
 def _encode(operation: Operation) -> bytes:
     if isinstance(operation, Delete):
-        return _json({"delete": {"_index": operation.index, "_id": _checked(operation.id)}})
-    condition: dict[str, Any] = {}
-    if operation.version is not None:
-        rule = "external_gte" if operation.is_same else "external"
-        condition = {"version": operation.version, "version_type": rule}
+        condition = _version(operation.version, is_same=True)
+        action = {"_index": operation.index, "_id": _checked(operation.id), **condition}
+        return _json({"delete": action})
+    condition = _version(operation.version, is_same=operation.is_same)
     # Null is no value, in both stores.
     body = {name: value for name, value in operation.body.items() if value is not None}
     return encode_index(operation.index, operation.id, body, **condition)
+
+
+def _version(version: int | None, *, is_same: bool) -> dict[str, Any]:
+    if version is None:
+        return {}
+    return {"version": version, "version_type": "external_gte" if is_same else "external"}
 
 
 def _checked(id_: str) -> str:

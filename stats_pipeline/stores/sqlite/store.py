@@ -126,12 +126,17 @@ def _apply(
     if table is None:
         return ItemResult(Verdict.FAULT, f"there is no index {operation.index!r}")
     if isinstance(operation, Delete):
-        connection.execute(
-            f"delete from {table.name} where _index = ? and _id = ?",
-            (operation.index, operation.id),
-        )
-        return _DONE
+        return _delete(connection, table, operation)
     return _put(connection, table, operation)
+
+
+def _delete(connection: sqlite3.Connection, table: Table, delete: Delete) -> ItemResult:
+    place = "_index = ? and _id = ?"
+    newer = f"select 1 from {table.name} where {place} and _version > ?"
+    if connection.execute(newer, (delete.index, delete.id, delete.version)).fetchone():
+        return _DUPLICATE
+    connection.execute(f"delete from {table.name} where {place}", (delete.index, delete.id))
+    return _DONE
 
 
 def _put(connection: sqlite3.Connection, table: Table, put: Put) -> ItemResult:

@@ -1,0 +1,74 @@
+"""`stats rows`: history that was counted elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from stats_pipeline import current_stats
+from stats_pipeline.cli.errors import UserError
+from stats_pipeline.cli.lines import open_lines, size_bytes
+from stats_pipeline.cli.options import stats_command
+from stats_pipeline.cli.output import Output, Progress
+from stats_pipeline.pipeline.moving.event_lines import LONGEST_LINE_BYTES
+from stats_pipeline.pipeline.moving.history import HistoryReport
+
+EPILOG = """\b
+Examples:
+  stats rows import access-log-agg old.ndjson.gz --source awstats
+A line of that file:
+  {"start": "2014-12-18", "path": "/about", "count": 12}
+"""
+
+AGGREGATION = click.argument("aggregation", metavar="AGGREGATION")
+SOURCE = click.option(
+    "--source", required=True, metavar="LABEL", help="Says in each row where it comes from."
+)
+
+
+@click.command("import", epilog=EPILOG)
+@AGGREGATION
+@click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, readable=True))
+@SOURCE
+@stats_command
+def import_rows(output: Output, aggregation: str, file: str, source: str) -> None:
+    """Import rows that were counted elsewhere.
+
+    One JSON object in each line (plain or gzip): `start` of the interval, the dimensions, `count`,
+    and what other fields rows of this aggregation have. Only for intervals of which there are no
+    events; all rows or none. No update and no reset touches them, and their `source` tells them
+    apart. Importing them again changes nothing, a changed row takes its new numbers.
+    """
+    history = current_stats.moving.history(aggregation, source)
+    with output.progress("Reading") as progress:
+        report = history.take(lambda: _lines_of(file, progress))
+    output.result(report.as_dict(), _lines(report))
+    if report.bad:
+        raise UserError(f"Nothing was imported: {report.bad:,} lines are no rows of {aggregation}")
+
+
+@click.command("delete")
+@AGGREGATION
+@SOURCE
+@stats_command
+def delete(output: Output, aggregation: str, source: str) -> None:
+    """Delete the rows that were imported from a source."""
+    deleted = current_stats.moving.history(aggregation, source).delete()
+    output.result({"deleted": deleted}, [f"{deleted:,} deleted"])
+
+
+def _lines_of(name: str, progress: Progress) -> Iterator[tuple[int, bytes]]:
+    total_bytes = size_bytes(name)
+    with open_lines(name, longest_bytes=LONGEST_LINE_BYTES) as file:
+        for number, line in file.lines():
+            yield number, line
+            progress(file.position_bytes(), total_bytes)
+
+
+def _lines(report: HistoryReport) -> Iterator[str]:
+    for bad in report.bad_lines:
+        yield f"line {bad['line']:,}: {bad['reason']}"
+    if report.bad > len(report.bad_lines):
+        yield f"... and {report.bad - len(report.bad_lines):,} more bad lines"
+    yield f"{report.rows:>12,} rows of {report.intervals:,} intervals"

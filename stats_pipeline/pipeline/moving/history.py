@@ -1,0 +1,214 @@
+"""History: rows that were counted elsewhere, for intervals of which there are no events.
+
+They have a `source`, which computed rows have not, and lie in an index of their own beside those of
+every generation. Readers see it by the same alias; an update or reset never looks into it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from stats_pipeline.clock import format_time, parse_time
+from stats_pipeline.errors import InvalidParameter, StoreRefused, nearest
+from stats_pipeline.fields import FIELD_TYPES
+from stats_pipeline.intervals import HOUR, Period, period_of, tile
+from stats_pipeline.model import Filter
+from stats_pipeline.pipeline.moving.event_lines import BadLine, read_object
+from stats_pipeline.pipeline.moving.imports import check_label
+from stats_pipeline.queries.parameters import read_start
+from stats_pipeline.stores import marks
+from stats_pipeline.stores.protocol import Delete, Operation, Put, Verdict
+from stats_pipeline.stores.writing import write
+
+if TYPE_CHECKING:
+    from stats_pipeline.pipeline.pipeline import Pipeline
+
+#: Behind the alias; no name of an aggregation has a dot.
+INDEX_SUFFIX = "-all.imported"
+
+BATCH = 1_000
+
+#: Bad lines and intervals that are named.
+NAMED = 20
+
+#: Gives the lines of the file, number and bytes, each time that it is called.
+ReadLines = Callable[[], Iterable[tuple[int, bytes]]]
+
+
+@dataclass(slots=True)
+class HistoryReport:
+    """Say what was imported, or what was not.
+
+    Attributes:
+        aggregation: of the rows.
+        source: their label.
+        rows: how many there are in the file.
+        intervals: how many intervals they are of.
+        bad: lines that are no rows; where there are any, nothing was imported.
+        bad_lines: the first of them, with number and reason.
+    """
+
+    aggregation: str
+    source: str
+    rows: int = 0
+    intervals: int = 0
+    bad: int = 0
+    bad_lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return asdict(self)
+
+
+class History:
+    """Import and delete the rows of one aggregation that were counted elsewhere.
+
+    Raises:
+        UnknownAggregation: nobody declares it.
+        InvalidParameter: the source can't be a label, or rows have an own field of that name.
+    """
+
+    def __init__(self, pipeline: Pipeline, aggregation: str, source: str) -> None:
+        check_label("source", source)
+        self._store = pipeline.store
+        self._clock = pipeline.clock
+        self._definition = pipeline.registries.aggregation(aggregation)
+        self._source = source
+        self._index = self._definition.alias + INDEX_SUFFIX
+        config = self._definition.config
+        if "source" in {*config.aggregation_field, *config.copy_fields, *config.metrics}:
+            raise InvalidParameter(
+                f"{self._definition.title} has a field 'source' of its own, so imported rows could "
+                "not be told apart; give that field another name",
+                parameter="aggregation",
+            )
+
+    def take(self, lines: ReadLines) -> HistoryReport:
+        """Import the rows of a file, all or none; the same rows again change nothing.
+
+        Raises:
+            InvalidParameter: there are events, or rows computed of them, in one of the intervals.
+        """
+        report = HistoryReport(self._definition.name, self._source)
+        periods: set[Period] = set()
+        for number, line in lines():
+            try:
+                periods.add(self._row(line)[0])
+                report.rows += 1
+            except BadLine as error:
+                report.bad += 1
+                if len(report.bad_lines) < NAMED:
+                    report.bad_lines.append({"line": number, "reason": str(error)})
+        report.intervals = len(periods)
+        if periods and not report.bad:
+            self._refuse_overlap(periods)
+            self._store.put_template(self._definition.template)
+            self._store.create_index(self._index, self._definition.template, aliased=True)
+            self._write(self._put(*self._row(line)) for _, line in lines())
+        return report
+
+    def delete(self) -> int:
+        """Delete all rows of this source; return how many there were."""
+        self._store.refresh([self._index])
+        where = Filter().where("source", [self._source])
+        with self._store.snapshot([self._index]) as rows:
+            number = rows.count(where)
+            found = rows.scan(where, ["timestamp"])
+            self._write(Delete(document.index, document.id) for document in found)
+        return number
+
+    def _row(self, line: bytes) -> tuple[Period, dict[str, Any]]:
+        """Return the interval of a row, and what it says; raise BadLine."""
+        given = read_object(line)
+        config, types = self._definition.config, self._definition.template.types
+        try:
+            start = read_start(given.get("start"), config.time_zone)
+        except ValueError as error:
+            raise BadLine(f"its start {error}") from None
+        period = period_of(start, config.aggregation_interval, config.time_zone)
+        if period.start != start:
+            raise BadLine(
+                f"its start is not the start of one {config.aggregation_interval}; the one that it "
+                f"is in begins at {format_time(period.start)}"
+            )
+        for name in ("count", *config.aggregation_field):
+            if given.get(name) is None:
+                raise BadLine(f"it has no {name!r}")
+        for name, bound in (("timestamp", period.start), ("end", period.end)):
+            if name in given and given[name] != format_time(bound):
+                raise BadLine(f"its {name} is not {format_time(bound)}, which belongs to its start")
+        return period, _checked({**given, "start": format_time(period.start)}, types)
+
+    def _put(self, period: Period, row: Mapping[str, Any]) -> Put:
+        key = [row[name] for name in self._definition.config.aggregation_field]
+        text = json.dumps(["imported", self._source, row["start"], *key])
+        own = {
+            "timestamp": row["start"],
+            "end": format_time(period.end),
+            "source": self._source,
+        }
+        return Put(self._index, sha256(text.encode()).hexdigest()[:32], {**row, **own})
+
+    def _refuse_overlap(self, periods: Collection[Period]) -> None:
+        taken = {period for period in self._periods_with_events(periods) if period in periods}
+        if taken:
+            named = ", ".join(format_time(period.start) for period in sorted(taken)[:NAMED])
+            raise InvalidParameter(
+                f"{self._definition.title}: {len(taken):,} of the intervals have events or rows of "
+                f"their own, which imported rows would count again ({named}); leave these out",
+                parameter="start",
+            )
+
+    def _periods_with_events(self, periods: Collection[Period]) -> Iterator[Period]:
+        first = min(period.start for period in periods)
+        last = max(period.end for period in periods)
+        state, alias = self._store.state, self._definition.event.alias
+        # A mark is that of a UTC hour, which two intervals of a zone may share.
+        for mark in state.find(marks.KIND, group=alias, start=first - HOUR, end=last):
+            if mark.time is not None:
+                yield from self._periods(mark.time, mark.time + HOUR)
+        where = Filter().between("timestamp", first, last)
+        self._store.refresh([self._definition.alias])
+        with self._store.snapshot([self._definition.alias]) as rows:
+            labelled = rows.groups(where.between("source"), ["timestamp"], {})
+            imported = {group.key: group.count for group in labelled}
+            for group in rows.groups(where, ["timestamp"], {}):
+                if group.count > imported.get(group.key, 0):
+                    start = parse_time(group.key[0])
+                    yield from self._periods(start, start + HOUR)
+
+    def _periods(self, start: datetime, end: datetime) -> Iterator[Period]:
+        config = self._definition.config
+        return tile(start, end, config.aggregation_interval, config.time_zone)
+
+    def _write(self, operations: Iterable[Operation]) -> None:
+        remaining = iter(operations)
+        while batch := list(islice(remaining, BATCH)):
+            for result in write(self._store, batch, self._clock):
+                if result.verdict is Verdict.NEVER:
+                    raise StoreRefused(f"The store refuses a row: {result.reason}")
+        self._store.refresh([self._index])
+
+
+def _checked(row: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:
+    """Return the row in the form in which it is stored."""
+    checked = {}
+    for name, value in row.items():
+        if name not in types or name == "source":
+            known: Sequence[str] = [each for each in types if each != "source"]
+            raise BadLine(f"rows have no field {name!r}{nearest(name, known)}")
+        if value is None:
+            continue
+        try:
+            checked[name] = FIELD_TYPES[types[name]](value)
+        except ValueError as error:
+            raise BadLine(f"its {name!r} ({types[name]}): {error}") from None
+    if checked["count"] < 0:
+        raise BadLine("its 'count' is below 0")
+    return checked

@@ -1,0 +1,119 @@
+"""Undo: take back what one import brought.
+
+The rule: an event stays, in its highest revision, as long as something else brought it: the queue,
+or an import that is not undone. So an event that was there before the import survives, as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from stats_pipeline.errors import InvalidParameter, nearest
+from stats_pipeline.model import Event, Filter
+from stats_pipeline.pipeline.moving.imports import Imports, label_without
+from stats_pipeline.pipeline.moving.removal import Progress, Removal
+from stats_pipeline.pipeline.moving.revisions import Lower, Revisions
+from stats_pipeline.registry import EventDefinition
+from stats_pipeline.stores.protocol import Delete, Document
+
+if TYPE_CHECKING:
+    from stats_pipeline.pipeline.pipeline import Pipeline
+
+
+@dataclass(slots=True)
+class UndoReport:
+    """Say what became of the events of an import.
+
+    Attributes:
+        import_id: of the import.
+        removed: events that only this import had brought.
+        restored: events that are back at a lower revision.
+        kept: events that another import has brought as well.
+    """
+
+    import_id: str
+    removed: int = 0
+    restored: int = 0
+    kept: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        return asdict(self)
+
+
+def undo_import(pipeline: Pipeline, import_id: str, progress: Progress) -> UndoReport:
+    """Take back an import, of all active event types; may be repeated, also after a crash.
+
+    Raises:
+        InvalidParameter: there was no such import.
+    """
+    report = UndoReport(import_id)
+    known: set[str] = set()
+    is_found = False
+    for name in pipeline.registries.active_event_types:
+        definition = pipeline.registries.event_type(name)
+        imports = Imports(pipeline.store.state, definition.alias)
+        labels = imports.labels(import_id)
+        known.update(imports.ids())
+        if labels is not None:
+            is_found = True
+            _Undo(pipeline, definition, report).run(labels, progress)
+    if not is_found:
+        raise InvalidParameter(
+            f"There was no import {import_id[:120]!r}{nearest(import_id, known)}",
+            parameter="import_id",
+        )
+    return report
+
+
+class _Undo:
+    def __init__(self, pipeline: Pipeline, definition: EventDefinition, report: UndoReport) -> None:
+        self._store = pipeline.store
+        self._removal = Removal(pipeline, definition)
+        self._revisions = Revisions(pipeline.store.state, definition.alias)
+        self._report = report
+
+    def run(self, labels: Sequence[str], progress: Progress) -> None:
+        for lower in list(self._revisions.all()):
+            self._finish_restoring(lower)
+            self._revisions.set(replace(lower, events=list(self._without(lower.events))))
+        for documents in self._removal.find(Filter().where("import_ids", labels), progress):
+            self._undo(documents)
+
+    def _undo(self, documents: Sequence[Document]) -> None:
+        kept = [document for document in documents if self._rest(document.body) is not None]
+        self._removal.put(kept, lambda d: {**d.body, "import_ids": self._rest(d.body)})
+        going = [document for document in documents if self._rest(document.body) is None]
+        lower = self._revisions.of([document.id for document in going])
+        removed = [document for document in going if document.id not in lower]
+        self._removal.withdraw(removed)
+        self._removal.write([Delete(d.index, d.id, d.version) for d in removed])
+        restored = [document for document in going if document.id in lower]
+        self._removal.put(restored, lambda d: lower[d.id].events[-1])
+        for document in restored:
+            self._finish_restoring(lower[document.id])
+        self._report.kept += len(kept)
+        self._report.removed += len(removed)
+        self._report.restored += len(restored)
+
+    def _finish_restoring(self, lower: Lower) -> None:
+        """Mark the hours of an event that was put back, and only then forget that it was lower."""
+        (stored,) = self._store.get(lower.index, [lower.id])
+        if stored is not None and lower.events and stored.body == lower.events[-1]:
+            self._removal.touch([stored])
+            self._revisions.set(replace(lower, events=lower.events[:-1]))
+
+    def _without(self, events: Sequence[Event]) -> Iterator[Event]:
+        """Yield the lower revisions that something else than this import has brought."""
+        for event in events:
+            label = event.get("import_ids")
+            rest = self._rest(event)
+            if label is None:
+                yield event
+            elif rest is not None:
+                yield {**event, "import_ids": rest}
+
+    def _rest(self, event: Any) -> str | None:
+        return label_without(event.get("import_ids"), self._report.import_id)

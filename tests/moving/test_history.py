@@ -1,0 +1,119 @@
+"""History that was counted elsewhere: told apart, and touched by no update and no reset."""
+
+import json
+from typing import Any
+
+import pytest
+
+from stats_pipeline.errors import InvalidParameter
+from stats_pipeline.pipeline import Pipeline
+from stats_pipeline.pipeline.moving.history import HistoryReport
+from tests.aggregations.host import take, update, visits
+from tests.moving.conftest import Make
+
+QUERIES = {
+    name: {
+        "query_class": f"stats_pipeline:{query_class}",
+        "permission": "stats_pipeline.permissions:allow_everyone",
+        "query_config": {
+            "aggregation": "pages-agg",
+            "optional_filters": {"source": "source"},
+            **config,
+        },
+    }
+    for name, query_class, config in (
+        ("total", "TotalsQuery", {}),
+        ("sources", "TermsQuery", {"aggregated_fields": ["source"]}),
+    )
+}
+ROWS = [
+    {"start": "2010-01-01", "page": "/a", "count": 100},
+    {"start": "2010-01-01", "page": "/b", "count": 50},
+    {"start": "2010-02-01", "page": "/a", "count": 7},
+]
+
+
+def _bring(pipeline: Pipeline, *rows: dict[str, Any] | bytes, source: str = "old") -> HistoryReport:
+    lines = [row if isinstance(row, bytes) else json.dumps(row).encode() for row in rows]
+    history = pipeline.moving.history("pages-agg", source)
+    return history.take(lambda: enumerate(lines, start=1))
+
+
+def _numbers(pipeline: Pipeline) -> tuple[float, dict[str, float]]:
+    pipeline.settings["STATS_QUERIES"] = QUERIES
+    sources = pipeline.query("sources")["buckets"]
+    return (
+        pipeline.query("total")["value"],
+        {bucket["key"]: bucket["value"] for bucket in sources},
+    )
+
+
+def test_imported_rows_stay_through_update_and_reset_and_are_told_apart(make: Make) -> None:
+    """Answers count them, can be grouped and filtered by their source, and lose them on request."""
+    pipeline = make()
+    take(pipeline, visits(("2017-01-19T10:00", "/a"), ("2016-05-01T10:00", "/a")))
+    update(pipeline)
+    report = _bring(pipeline, *ROWS)
+    assert (report.rows, report.intervals, report.bad) == (3, 2, 0)
+    _bring(pipeline, ROWS[0], source="older")
+    expected = (259, {"old": 157, "older": 100})
+    assert _numbers(pipeline) == expected
+    assert pipeline.query("total", source="old")["value"] == 157
+    assert update(pipeline) == {}
+    assert pipeline.reset().is_complete
+    assert pipeline.reset(start="2010-01-01", end="2010-12-31").is_complete
+    take(pipeline, visits(("2017-01-19T11:00", "/c")))
+    update(pipeline)
+    assert _numbers(pipeline) == (260, expected[1])
+    assert _bring(pipeline, *ROWS).rows == 3
+    _bring(pipeline, {**ROWS[2], "count": 8})
+    assert _numbers(pipeline) == (261, {"old": 158, "older": 100})
+    assert pipeline.moving.history("pages-agg", "old").delete() == 3
+    assert pipeline.moving.history("pages-agg", "old").delete() == 0
+    assert _numbers(pipeline) == (103, {"older": 100})
+
+
+def test_an_interval_that_has_events_is_refused(make: Make) -> None:
+    """With its start and what to do; no row of the file is imported, before an update or after."""
+    pipeline = make()
+    take(pipeline, visits(("2010-02-01T23:59", "/z")))
+    for _again in range(2):
+        with pytest.raises(InvalidParameter, match=r"1 of the intervals .*2010-02-01.*leave these"):
+            _bring(pipeline, *ROWS)
+        update(pipeline)
+        assert _numbers(pipeline)[1] == {}
+
+
+def test_bad_rows_are_named_and_nothing_is_imported(make: Make) -> None:
+    """By number and reason."""
+    pipeline = make()
+    bad = {
+        b"{": "not JSON",
+        b"{}": "start must be an ISO 8601 date",
+        b'{"start": "2010-01-01T01:00Z", "page": "/a", "count": 1}': "not the start of one day",
+        b'{"start": "2010-01-01", "count": 1}': "no 'page'",
+        b'{"start": "2010-01-01", "page": "/a"}': "no 'count'",
+        b'{"start": "2010-01-01", "page": "/a", "count": -1}': "below 0",
+        b'{"start": "2010-01-01", "page": "/a", "count": "x"}': "whole number",
+        b'{"start": "2010-01-01", "page": "/a", "count": 1, "cuont": 1}': "did you mean 'count'",
+        b'{"start": "2010-01-01", "page": "/a", "count": 1, "source": "x"}': "no field 'source'",
+        b'{"start": "2010-01-01", "page": "/a", "count": 1, "end": "2011"}': "its end is not",
+    }
+    report = _bring(pipeline, *bad, *ROWS)
+    assert (report.rows, report.bad) == (3, len(bad))
+    for number, (named, reason) in enumerate(
+        zip(report.bad_lines, bad.values(), strict=True), start=1
+    ):
+        assert named["line"] == number
+        assert reason in named["reason"]
+    update(pipeline)
+    assert _numbers(pipeline) == (0, {})
+
+
+def test_rows_that_have_a_source_of_their_own_take_no_history(make: Make) -> None:
+    """It could not be told apart."""
+    pipeline = make(aggregations={"pages-agg": {"metrics": {"source": ("sum", "size")}}})
+    with pytest.raises(InvalidParameter, match="a field 'source' of its own"):
+        _bring(pipeline, *ROWS)
+    with pytest.raises(InvalidParameter, match="source 'a b'"):
+        _bring(pipeline, source="a b")

@@ -1,0 +1,211 @@
+"""Undo: an event stays as long as something that is not undone has brought it."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stats_pipeline.errors import InvalidParameter
+from stats_pipeline.pipeline import Pipeline
+from tests.aggregations.host import take, visits
+from tests.moving.conftest import Make
+from tests.moving.host import bring, totals
+from tests.support import Backend, stored_events
+
+TIME = "2017-01-19T10:00:00.000Z"
+
+
+def _line(event_id: str = "1", revision: int = 0, **fields: Any) -> bytes:
+    event = {"event_id": event_id, "timestamp": TIME, "revision": revision, "page": "/a"}
+    return json.dumps({"event_type": "visit", "event": {**event, **fields}}).encode()
+
+
+def _queued(pipeline: Pipeline, event_id: str, revision: int = 0, **fields: Any) -> None:
+    take(pipeline, visits((TIME, "/a"), event_id=event_id, revision=revision, **fields))
+
+
+def test_totals_go_back_to_exactly_what_they_were(make: Make) -> None:
+    """What was there before stays, what was new is gone, and importing it again counts again."""
+    pipeline = make()
+    _queued(pipeline, "1")
+    before, events = totals(pipeline), stored_events(pipeline, "visit")
+    lines = [_line("1"), _line("2"), _line("3", page="/b")]
+    for _again in range(2):
+        report = bring(pipeline, lines)
+        assert (report.added, report.known) == (2, 1)
+        assert [row["count"] for row in totals(pipeline)] == [2, 1]
+        undone = pipeline.moving.undo_import("a")
+        assert (undone.removed, undone.restored, undone.kept) == (2, 0, 0)
+        assert totals(pipeline) == before
+        assert stored_events(pipeline, "visit") == events
+    assert pipeline.moving.undo_import("a").removed == 0
+
+
+def test_an_event_that_comes_by_the_queue_later_survives_as_well(make: Make) -> None:
+    """It is the very event, so it counts once before the undo and once after it."""
+    pipeline = make()
+    bring(pipeline, [_line("1"), _line("2")])
+    _queued(pipeline, "1")
+    assert [row["count"] for row in totals(pipeline)] == [2]
+    assert pipeline.moving.undo_import("a").removed == 1
+    assert [row["count"] for row in totals(pipeline)] == [1]
+    _queued(pipeline, "2")
+    assert [row["count"] for row in totals(pipeline)] == [2]
+
+
+def test_a_correction_that_was_imported_is_taken_back(make: Make) -> None:
+    """The revision before it is there again, and can be corrected by the queue."""
+    pipeline = make(aggregations={"pages-agg": {"metrics": {"volume": ("sum", "size")}}})
+    _queued(pipeline, "1", size=1)
+    bring(pipeline, [_line("1", 1, size=10)])
+    assert [row["volume"] for row in totals(pipeline)] == [10]
+    undone = pipeline.moving.undo_import("a")
+    assert (undone.removed, undone.restored) == (0, 1)
+    assert [row["volume"] for row in totals(pipeline)] == [1]
+    _queued(pipeline, "1", 1, size=100)
+    assert [row["volume"] for row in totals(pipeline)] == [100]
+
+
+#: What happens to one of two events, in which revision, by the queue or by one of two imports.
+STEP = st.tuples(st.sampled_from(["queue", "a", "b"]), st.sampled_from("12"), st.integers(0, 2))
+UNDO = st.tuples(st.just("undo"), st.sampled_from("ab"), st.just(0))
+
+
+class _Model:
+    """Say what should count: each event in the highest revision that something stands for."""
+
+    def __init__(self) -> None:
+        self._brought: dict[tuple[str, int], set[str]] = {}
+
+    def bring(self, event_id: str, revision: int, what: str) -> bool:
+        """Note an arrival; not one by the queue that is lower than what an import brought."""
+        is_lower = any(each_id == event_id and each > revision for each_id, each in self._brought)
+        if what != "queue" or not is_lower:
+            self._brought.setdefault((event_id, revision), set()).add(what)
+        return what != "queue" or not is_lower
+
+    def undo(self, what: str) -> None:
+        """Note that an import was undone."""
+        for supporters in self._brought.values():
+            supporters.discard(what)
+
+    def counting(self) -> dict[str, int]:
+        """Return event -> revision."""
+        standing = sorted(place for place, supporters in self._brought.items() if supporters)
+        return dict(standing)
+
+
+def test_whatever_is_imported_and_undone_in_any_order_what_counts_follows_the_rule(
+    make: Make, backend: Backend
+) -> None:
+    """Each event counts in the highest revision that the queue or a standing import brought.
+
+    All but one case: a lower revision that comes by the queue after a higher one was imported.
+    """
+    pipeline = make()
+    runs = iter(range(10_000))
+
+    def play(run: int, steps: list[tuple[str, str, int]]) -> dict[str, int]:
+        model = _Model()
+        # Each run has events and imports of its own.
+        for what, which, revision in steps:
+            event_id, import_id = f"{run}-{which}", f"{run}-{what}"
+            if what == "undo":
+                model.undo(which)
+                _undo_if_known(pipeline, f"{run}-{which}")
+            elif model.bring(event_id, revision, what):
+                if what == "queue":
+                    _queued(pipeline, event_id, revision, size=revision)
+                else:
+                    bring(pipeline, [_line(event_id, revision, size=revision)], import_id)
+        return model.counting()
+
+    @settings(
+        max_examples=60 if backend.broker_url is None else 15,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        database=None,
+    )
+    @given(st.lists(STEP | UNDO, max_size=8))
+    def law(steps: list[tuple[str, str, int]]) -> None:
+        run = next(runs)
+        expected = play(run, steps)
+        found = {
+            event["event_id"]: event["size"]
+            for event in stored_events(pipeline, "visit")
+            if event["event_id"].startswith(f"{run}-")
+        }
+        assert found == expected
+
+    law()
+
+
+def _undo_if_known(pipeline: Pipeline, import_id: str) -> None:
+    with suppress(InvalidParameter):
+        pipeline.moving.undo_import(import_id)
+
+
+class _Died(BaseException):
+    """Be the end of a process, which nothing catches."""
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["stats_pipeline.pipeline.moving.removal.write", "stats_pipeline.stores.marks.touch"],
+)
+@pytest.mark.parametrize("calls", [0, 1])
+def test_an_undo_that_died_at_any_step_is_run_again(
+    make: Make, monkeypatch: pytest.MonkeyPatch, step: str, calls: int
+) -> None:
+    """Between withdrawing, marking, restoring and deleting: the totals end where they were."""
+    pipeline = make()
+    _queued(pipeline, "1")
+    _queued(pipeline, "9", page="/b")
+    before = totals(pipeline)
+    bring(pipeline, [_line("2"), _line("9", 1, withdrawn=True)])
+    assert [row["count"] for row in totals(pipeline)] == [2]
+    left = calls
+
+    module, name = step.rsplit(".", 1)
+    real: Any = getattr(__import__(module, fromlist=[name]), name)
+
+    def die(*arguments: Any) -> Any:
+        nonlocal left
+        if left == 0:
+            raise _Died
+        left -= 1
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(step, die)
+        with pytest.raises(_Died):
+            pipeline.moving.undo_import("a")
+    totals(pipeline)
+    pipeline.moving.undo_import("a")
+    assert totals(pipeline) == before
+
+
+def test_in_a_fixed_window_a_click_that_was_there_stays_the_one(make: Make) -> None:
+    """An imported click of the same window is a double click, whichever came later in the day."""
+    pipeline = make(double_click_window=10)
+    click: dict[str, Any] = {"unique_id": "x", "visitor_id": "v"}
+    _queued(pipeline, "1", **click)
+    before = stored_events(pipeline, "visit")
+    later = json.loads(_line("2", **click))
+    later["event"]["timestamp"] = TIME.replace("00.000Z", "09.000Z")
+    assert bring(pipeline, [json.dumps(later).encode()]).known == 1
+    pipeline.moving.undo_import("a")
+    assert stored_events(pipeline, "visit") == before
+
+
+def test_an_import_that_there_was_not_is_refused_with_the_nearest_one(make: Make) -> None:
+    """So is an id that can't be a part of a label."""
+    pipeline = make()
+    bring(pipeline, [_line()], "december")
+    with pytest.raises(InvalidParameter, match="did you mean 'december'"):
+        pipeline.moving.undo_import("decmeber")
+    with pytest.raises(InvalidParameter, match="up to 100 letters"):
+        bring(pipeline, [], "a,b")
