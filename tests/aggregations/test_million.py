@@ -1,0 +1,104 @@
+"""A month of a million events, updated by a run that is killed again and again."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stats_pipeline.clock import SystemClock
+from stats_pipeline.model import Filter
+from stats_pipeline.pipeline import Pipeline
+from stats_pipeline.settings import read_settings
+from tests.aggregations.conftest import Make
+from tests.aggregations.host import host_settings
+from tests.support import Backend
+
+EVENTS = 1_000_000
+DAYS = 30
+#: Of each day; with the days that makes 250,000 rows.
+VALUES = 8_334
+KILLS = 10
+PUBLISHED_AT_ONCE = 20_000
+AGGREGATIONS = {
+    name: {"metrics": {"volume": ["sum", "size"]}} for name in ("killed-agg", "calm-agg")
+}
+START = datetime(2016, 11, 1, tzinfo=UTC)
+
+
+def events() -> Iterator[dict[str, Any]]:
+    """Yield the events of a month, each value of a day four times."""
+    for number in range(EVENTS):
+        day, place = number % DAYS, number // DAYS
+        moment = START + timedelta(days=day, seconds=place * 2)
+        page = f"page {place % VALUES}"
+        yield {"timestamp": moment.isoformat(), "page": page, "size": number % 100}
+
+
+def fingerprint(pipeline: Pipeline, name: str) -> tuple[int, int, int, int]:
+    """Return how many rows there are, their counts and volumes, and a sum over all of it."""
+    alias = pipeline.registries.aggregation(name).alias
+    pipeline.store.refresh([alias])
+    rows = counts = volume = check = 0
+    with pipeline.store.snapshot([alias]) as snapshot:
+        for row in snapshot.scan(Filter(), ["timestamp", "page"]):
+            rows, counts = rows + 1, counts + row.body["count"]
+            volume += row.body["volume"]
+            check ^= hash(json.dumps(dict(row.body), sort_keys=True))
+    return rows, counts, volume, check
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+def test_a_million_events_and_an_update_killed_ten_times(
+    make: Make, backend: Backend, tmp_path: Path, index_prefix: str
+) -> None:
+    """Resumed, it ends in the rows of a run that nobody has disturbed."""
+    pipeline = make(clock=SystemClock(), lease_seconds=2, aggregations=AGGREGATIONS)
+    batch = []
+    for event in events():
+        batch.append(event)
+        if len(batch) == PUBLISHED_AT_ONCE:
+            pipeline.publish("visit", batch)
+            pipeline.process_events()
+            batch = []
+    pipeline.publish("visit", batch)
+    pipeline.process_events()
+    assert pipeline.update(["calm-agg"]).is_complete
+
+    settings = {**backend.settings, "STATS_INDEX_PREFIX": index_prefix, "STATS_LEASE_SECONDS": 2}
+    waits_seconds = [random.uniform(2, 6) for _ in range(KILLS)]
+    arguments = [json.dumps(settings), str(tmp_path)]
+    for wait_seconds in waits_seconds:
+        process = subprocess.Popen([sys.executable, "-m", __spec__.name, *arguments])
+        time.sleep(wait_seconds)  # any moment will do: it is killed wherever it is
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() in (-signal.SIGKILL, 0)
+    subprocess.run([sys.executable, "-m", __spec__.name, *arguments], check=True)
+    found, expected = fingerprint(pipeline, "killed-agg"), fingerprint(pipeline, "calm-agg")
+    assert found == expected, f"killed after {waits_seconds}"
+    assert found[:2] == (DAYS * VALUES, EVENTS)
+
+
+def main() -> None:
+    """Update; what a killed run has made suspect stays dirty, and its rows are right."""
+    backend, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
+    configuration = {**backend, **host_settings(folder, aggregations=AGGREGATIONS)}
+    pipeline = Pipeline(read_settings(configuration), instance_path=str(folder))
+    report = pipeline.update(["killed-agg"]).aggregations["killed-agg"]
+    pipeline.close()
+    if report.error:
+        raise SystemExit(report.error)
+
+
+if __name__ == "__main__":
+    main()
