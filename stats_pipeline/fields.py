@@ -6,8 +6,10 @@ Pure: no I/O.
 
 from __future__ import annotations
 
+import binascii
 import json
 import sys
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address, ip_address
 from typing import Any
@@ -98,6 +100,15 @@ def _object(value: Any) -> dict[str, Any]:
     return value
 
 
+def _binary(value: Any) -> str:
+    text = _text(value)
+    try:
+        b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("expected bytes as base64") from None
+    return text
+
+
 #: Field type of an index template -> what a value must be; raises ValueError with the reason.
 FIELD_TYPES: Mapping[str, Callable[[Any], Any]] = {
     "keyword": _keyword,
@@ -116,10 +127,17 @@ FIELD_TYPES: Mapping[str, Callable[[Any], Any]] = {
     "ip": _ip,
     "object": _object,
     "flattened": _object,
+    "binary": _binary,
 }
 
 #: Types that can be matched by whole values.
-FILTERABLE = frozenset(FIELD_TYPES) - {"text", "match_only_text", "object", "flattened"}
+FILTERABLE = frozenset(FIELD_TYPES) - {
+    "text",
+    "match_only_text",
+    "object",
+    "flattened",
+    "binary",
+}
 
 #: Types whose values can be grouped by; both stores sort them alike.
 GROUPABLE = frozenset({"keyword", "long", "integer", "short", "byte", "boolean", "date"})

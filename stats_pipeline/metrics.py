@@ -77,6 +77,11 @@ _BY_NAME: Mapping[str, type[Any]] = {
 }
 
 
+def sketch_field(metric_name: str) -> str:
+    """Return the row field that holds the sketch of a `Unique` metric."""
+    return f"{metric_name}_sketch"
+
+
 def parse_metric(spec: object, *, owner: str) -> Metric:
     """Return the metric that a registration or query means; refuse anything else by name.
 

@@ -69,7 +69,9 @@ def _answered(chosen: RegisteredQuery, queries: Sequence[RegisteredQuery]) -> di
     answer = _histogram(chosen, params)
     buckets, interval = answer["buckets"], answer["interval"]
     config = chosen.instance.config
-    zone = current_stats.rows(config.index, config.aggregation).zone
+    rows = current_stats.rows(config.index, config.aggregation)
+    value = next(metric for metric in config.metrics if metric.name == "value")
+    adds_up = value.kind == "sum" and not value.adds_uniques(rows)
     if len(buckets) > MOST_BARS:
         raise InvalidParameter(
             f"{len(buckets)} bars are too many for a chart; choose a longer interval or fewer days",
@@ -78,9 +80,10 @@ def _answered(chosen: RegisteredQuery, queries: Sequence[RegisteredQuery]) -> di
     return {
         "answer": answer,
         "params": params,
-        "chart": draw(buckets, interval, zone) if buckets else None,
-        "rows": [(date_label(b["date"], interval, zone), b["value"] or 0.0) for b in buckets],
-        "total": sum(bucket["value"] or 0.0 for bucket in buckets),
+        "chart": draw(buckets, interval, rows.zone) if buckets else None,
+        "rows": [(date_label(b["date"], interval, rows.zone), b["value"] or 0.0) for b in buckets],
+        # Who came in two intervals is no two visitors, and means are no sum either.
+        "total": sum(bucket["value"] or 0.0 for bucket in buckets) if adds_up else None,
         "rankings": list(_rankings(queries, params)),
         "links": _links(chosen.name, {**params, "interval": interval}),
     }
@@ -90,12 +93,14 @@ def _histogram(query: RegisteredQuery, params: Mapping[str, Any]) -> dict[str, A
     if "interval" in params:
         answer: dict[str, Any] = current_stats.query(query.name, **params)
         return answer
+    answer = {}
     for interval in INTERVALS:
         try:
             answer = current_stats.query(query.name, **params, interval=interval)
         except InvalidParameter as error:
-            # Rows longer than the interval, or far too many buckets: the next one may do.
-            if error.parameter != "interval" or interval == INTERVALS[-1]:
+            # Rows longer than the interval, or far too many buckets: the next one may do. After
+            # an answer: visitors can't be counted over so long a time, so that one it is.
+            if error.parameter != "interval" or (interval == INTERVALS[-1] and not answer):
                 raise
             continue
         if len(answer["buckets"]) <= COMFORTABLE_BARS:

@@ -8,6 +8,7 @@ from typing import Any
 
 from stats_pipeline.errors import DefinitionError, nearest
 from stats_pipeline.fields import FILTERABLE, GROUPABLE
+from stats_pipeline.queries.joining import KEY as ANNOTATIONS
 from stats_pipeline.queries.parameters import RESERVED
 from stats_pipeline.queries.reading import Rows
 from stats_pipeline.queries.row_metrics import RowMetric, check_against_rows, parse_row_metrics
@@ -23,6 +24,7 @@ CONFIG_KEYS: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "optional_filters": (Mapping, "a dict"),
     "aggregated_fields": ((list, tuple), "a list"),
     "metric_fields": (Mapping, "a dict"),
+    "annotations": (Mapping, "a dict"),
 }
 
 #: Keys that configurations of invenio-stats may still have -> what to do about them.
@@ -50,6 +52,7 @@ class QueryConfig:
         required: the filters that the query does not run without.
         aggregated_fields: row fields to nest by.
         metrics: the numbers; always a ``value``.
+        annotations: row field -> names of the facts about its values that answers have.
     """
 
     index: str | None = None
@@ -59,12 +62,16 @@ class QueryConfig:
     required: tuple[str, ...] = ()
     aggregated_fields: tuple[str, ...] = ()
     metrics: tuple[RowMetric, ...] = ()
+    annotations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def check_against(self, rows: Rows, *, owner: str) -> None:
         """Raise DefinitionError where it names a field that the rows lack or can't use so."""
         if not rows.types:
             return
         check_against_rows(self.metrics, rows, owner=owner)
+        for target, source in self.copy_fields.items():
+            if source in rows.sketches:
+                raise DefinitionError(f"{owner}: copy_fields[{target!r}]: {source!r} is not shown")
         for name in self.filters.values():
             _check_type(name, rows, FILTERABLE, f"{owner}: rows can't be filtered by")
         for name in self.aggregated_fields:
@@ -85,12 +92,14 @@ def read_query_config(
         required=tuple(required),
         aggregated_fields=tuple(raw.get("aggregated_fields") or ()),
         metrics=parse_row_metrics(raw.get("metric_fields"), owner=owner),
+        annotations=_read_annotations(raw.get("annotations") or {}, owner),
     )
     if (config.index is None) == (config.aggregation is None):
         raise DefinitionError(f"{owner}: give one of 'index' and 'aggregation'")
     if config.aggregated_fields and not takes_aggregated_fields:
         raise DefinitionError(f"{owner}: only a TermsQuery takes 'aggregated_fields'")
     _check_fields(config, owner)
+    _check_annotations(config, owner)
     _check_names(config, owner)
     return config
 
@@ -119,12 +128,33 @@ def _check_fields(config: QueryConfig, owner: str) -> None:
             raise DefinitionError(f"{owner}: {field_name!r} is not the name of a row field")
 
 
+def _read_annotations(raw: Mapping[str, Any], owner: str) -> dict[str, tuple[str, ...]]:
+    for name, facts in raw.items():
+        is_list = isinstance(facts, list | tuple) and bool(facts)
+        if not is_list or not all(isinstance(fact, str) for fact in facts):
+            raise DefinitionError(
+                f"{owner}: annotations[{name!r}] is a list of names of facts, not {facts!r}"
+            )
+    return {name: tuple(facts) for name, facts in raw.items()}
+
+
+def _check_annotations(config: QueryConfig, owner: str) -> None:
+    shown = {*config.aggregated_fields, *config.filters.values()}
+    for name in config.annotations:
+        if name not in shown:
+            raise DefinitionError(
+                f"{owner}: annotations: no answer shows a single {name!r}, since it is neither "
+                f"nested by nor filtered by{nearest(name, shown)}"
+            )
+
+
 def _check_names(config: QueryConfig, owner: str) -> None:
     for name in sorted(RESERVED & config.filters.keys()):
         raise DefinitionError(f"{owner}: a filter can't be called {name!r}")
     metrics = {metric.name for metric in config.metrics}
     copied = config.copy_fields.keys()
-    for name in sorted((ANSWER_KEYS & (metrics | copied)) | (metrics & copied)):
+    keys = ANSWER_KEYS | ({ANNOTATIONS} if config.annotations else set())
+    for name in sorted((keys & (metrics | copied)) | (metrics & copied)):
         raise DefinitionError(f"{owner}: an answer would have two things called {name!r}")
 
 

@@ -46,19 +46,17 @@ class DateHistogramQuery(RowsQuery):
 
     def _answer(self, snapshot: Snapshot, rows: Rows, asked: Asked) -> tuple[dict[str, Any], int]:
         interval = self._interval(asked.params, rows.interval)
-        tallies: dict[Period, Tally] = {}
-        for group in self._groups(snapshot, rows, asked, ("timestamp",)):
-            period = period_of(parse_time(group.key[0]), interval, rows.zone)
-            tallies.setdefault(period, Tally()).add(group, self.config.metrics)
+        tallies = self._tallies(snapshot, rows, asked, interval)
         periods: Sequence[Period] = ()
         start, end = self._covered(list(tallies), asked)
         if start and end:
             periods = list(islice(tile(start, end, interval, rows.zone), MOST_BUCKETS + 1))
         if len(periods) > MOST_BUCKETS:
             raise InvalidParameter(
-                f"{self.name}: from {time_text(start)} to {time_text(end)} there are more than "
-                f"{MOST_BUCKETS} buckets of one {interval}; give a longer 'interval', or a "
-                "'start_date' and 'end_date' that are closer together",
+                f"{self.name}: from {time_text(asked.start or start)} to "
+                f"{time_text(asked.end or end)} there are more than {MOST_BUCKETS} buckets of one "
+                f"{interval}; give a longer 'interval', or a 'start_date' and 'end_date' that are "
+                "closer together",
                 parameter="interval",
             )
         answer = {
@@ -69,6 +67,31 @@ class DateHistogramQuery(RowsQuery):
             "buckets": [self._bucket(period, tallies.get(period)) for period in periods],
         }
         return answer, max((tally.rows for tally in tallies.values()), default=0)
+
+    def _tallies(
+        self, snapshot: Snapshot, rows: Rows, asked: Asked, interval: IntervalName
+    ) -> dict[Period, Tally]:
+        """Return the tally of each bucket that has rows; of more buckets than allowed, the first.
+
+        There is no need to fill the memory with what is refused anyway.
+        """
+
+        def bucket_of(time: str) -> Period:
+            return period_of(parse_time(time), interval, rows.zone)
+
+        def bucket_of_row(row: Mapping[str, Any]) -> Period | None:
+            return bucket_of(row["timestamp"]) if "timestamp" in row else None
+
+        tallies: dict[Period, Tally] = {}
+        for group in self._groups(snapshot, rows, asked, ("timestamp",)):
+            tallies.setdefault(bucket_of(group.key[0]), Tally()).add(group, self.config.metrics)
+            if len(tallies) > MOST_BUCKETS:
+                return tallies
+        several = {period for period, tally in tallies.items() if tally.rows > 1}
+        documents = snapshot.scan(asked.where, ("timestamp",))
+        for period, numbers in self._uniques(rows).merge(documents, bucket_of_row, several):
+            tallies[period].values.update(numbers)
+        return tallies
 
     def _covered(
         self, hits: Sequence[Period], asked: Asked
@@ -85,6 +108,10 @@ class DateHistogramQuery(RowsQuery):
             "date": time_text(period.start),
             **self._numbers(tally or Tally()),
         }
+
+    def _check_uniques(self, rows: Rows, asked: Asked) -> None:
+        interval = self._interval(asked.params, rows.interval)
+        self._uniques(rows).check(asked.start, asked.end, interval=interval)
 
     def _interval(self, params: Mapping[str, Any], row_interval: IntervalName) -> IntervalName:
         try:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.registry import Registries
 from stats_pipeline.registry.registries import RegisteredQuery
+from stats_pipeline.text import get_logger
 
-log = logging.getLogger(__name__)
+log = get_logger(__name__)
 
 
 def permitted_queries(registries: Registries) -> Iterator[RegisteredQuery]:

@@ -87,7 +87,7 @@ END_DATE = Parameter(
 INTERVAL = Parameter(
     "interval",
     "text",
-    "How long a bucket is; default: day.",
+    "How long a bucket is; default: day, or as long as the rows where they are longer.",
     allowed=INTERVALS[:-1],
 )
 ZERO_FILL = Parameter(

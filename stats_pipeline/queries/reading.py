@@ -13,7 +13,8 @@ from datetime import UTC, datetime, tzinfo
 
 from stats_pipeline.errors import StatsError
 from stats_pipeline.intervals import IntervalName
-from stats_pipeline.metrics import Metric
+from stats_pipeline.metrics import Metric, Unique, sketch_field
+from stats_pipeline.queries.annotations import Annotations
 from stats_pipeline.stores.protocol import Store
 
 
@@ -23,29 +24,47 @@ class Rows:
 
     Attributes:
         alias: with the index prefix; what a snapshot is opened on.
+        aggregation: who writes them; empty where nobody declares rows of this alias.
         types: field name -> field type; empty where nobody declares rows of this alias.
         interval: how long one row's interval is.
         zone: where days and longer intervals begin.
         dimensions: the fields that tell the rows of one interval apart.
         metrics: the metrics beside `count`.
+        salt_windows: metric -> over which time (UTC) it can tell visitors apart; those that are
+            not named have no such limit.
         as_of: the start of the last complete update, None where there was none.
     """
 
     alias: str
+    aggregation: str = ""
     types: Mapping[str, str] = field(default_factory=dict)
     interval: IntervalName = "hour"
     zone: tzinfo = UTC
     dimensions: tuple[str, ...] = ()
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    salt_windows: Mapping[str, IntervalName] = field(default_factory=dict)
     as_of: datetime | None = None
+
+    @property
+    def sketches(self) -> frozenset[str]:
+        """Return the fields that are for counting only, and never shown."""
+        unique = (name for name, metric in self.metrics.items() if isinstance(metric, Unique))
+        return frozenset(map(sketch_field, unique))
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Give queries the store, and rows by alias name or by aggregation name (one of the two)."""
+    """Give queries what they read from.
+
+    Attributes:
+        store: where rows are.
+        rows: returns rows by alias name or by aggregation name (one of the two).
+        annotations: facts about the values in rows.
+    """
 
     store: Store
     rows: Callable[[str | None, str | None], Rows]
+    annotations: Annotations
 
 
 _reader: ContextVar[Reader] = ContextVar("reader")

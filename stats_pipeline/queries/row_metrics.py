@@ -14,15 +14,17 @@ from stats_pipeline.errors import DefinitionError, nearest
 from stats_pipeline.fields import NUMBERS
 from stats_pipeline.metrics import Count, Max, Metric, Min, Sum, Unique
 from stats_pipeline.queries.reading import Rows
+from stats_pipeline.sketches import BOUND
 from stats_pipeline.stores.protocol import Group
 
 #: Kind -> what the store computes for it. A mean is a sum divided by the number of rows, so that
-#: means of several groups can be put together.
+#: means of several groups can be put together. A sum of unique counts holds for a single row only.
 STORE_METRICS: Mapping[str, type[Sum] | type[Min] | type[Max]] = {
     "sum": Sum,
     "min": Min,
     "max": Max,
     "mean": Sum,
+    "unique": Sum,
 }
 
 #: The name that configurations of invenio-stats use.
@@ -34,7 +36,7 @@ DEFAULT = {"value": ("sum", "count")}
 
 @dataclass(frozen=True, slots=True)
 class RowMetric:
-    """Be one number of an answer: its name, ``sum``, ``min``, ``max`` or ``mean``, and of what."""
+    """Be one number of an answer: its name, its kind (one of `STORE_METRICS`), and of what."""
 
     name: str
     kind: str
@@ -57,6 +59,7 @@ class Tally:
     Attributes:
         rows: how many rows.
         values: name of a metric -> the sum or extreme so far; an extreme of nothing is missing.
+            What is unique in several rows comes from their sketches, in place of the sum.
         newest: the newest row, where it was asked for.
     """
 
@@ -79,7 +82,7 @@ class Tally:
     def number(self, metric: RowMetric) -> float | None:
         """Return the number: 0 for a sum over no rows, None for a mean or extreme of nothing."""
         value = self.values.get(metric.name)
-        if metric.kind == "sum":
+        if metric.kind in ("sum", "unique"):
             return float(value or 0)
         if value is None or not self.rows:
             return None
@@ -107,6 +110,13 @@ def check_against_rows(metrics: Sequence[RowMetric], rows: Rows, *, owner: str) 
                 f"{where}: {metric.field!r} has the type {rows.types[metric.field]}, which is no "
                 "number"
             )
+        is_unique = isinstance(rows.metrics.get(metric.field), Unique)
+        if metric.kind == "unique" and not is_unique:
+            known = [name for name, of_rows in rows.metrics.items() if isinstance(of_rows, Unique)]
+            raise DefinitionError(
+                f"{where}: {metric.field!r} is no unique count of the rows"
+                f"{nearest(metric.field, known)}"
+            )
         is_in_every_row = metric.field == "count" or isinstance(
             rows.metrics.get(metric.field), Count | Sum | Unique
         )
@@ -120,7 +130,7 @@ def check_against_rows(metrics: Sequence[RowMetric], rows: Rows, *, owner: str) 
 def approximations(
     metrics: Sequence[RowMetric], rows: Rows, *, most_rows: int
 ) -> dict[str, dict[str, Any]]:
-    """Return metric -> why and how far it may be off; empty where all numbers are exact.
+    """Return metric -> how far it may be off, or why; empty where all numbers are exact.
 
     Args:
         metrics: those of the answer.
@@ -129,7 +139,8 @@ def approximations(
     """
     if most_rows <= 1:
         return {}
-    return {
+    merged = {metric.name: {"bound": BOUND} for metric in metrics if metric.kind == "unique"}
+    added = {
         metric.name: {
             "bound": None,
             "reason": f"{metric.field} is exact within each row; added over several rows, a "
@@ -138,6 +149,7 @@ def approximations(
         for metric in metrics
         if metric.adds_uniques(rows)
     }
+    return {**merged, **added}
 
 
 def _parse(name: str, spec: Any, owner: str) -> RowMetric:
@@ -149,10 +161,10 @@ def _parse(name: str, spec: Any, owner: str) -> RowMetric:
     ):
         raise DefinitionError(f"{where} is {spec!r}; write (kind, row field), as ('sum', 'count')")
     kind: str = ALIASES.get(spec[0]) or spec[0]
-    if kind in ("unique", "cardinality"):
+    if kind == "cardinality":
         raise DefinitionError(
-            f"{where}: this version can't merge unique counts over rows; ('sum', {spec[1]!r}) adds "
-            "them up and is marked as approximate wherever that counts a visitor twice"
+            f"{where}: rows hold numbers of visitors and no visitors; ('unique', {spec[1]!r}) "
+            "says how many there are in several rows together"
         )
     if kind not in STORE_METRICS:
         known = [*STORE_METRICS, *ALIASES]

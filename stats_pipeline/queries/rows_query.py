@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 from stats_pipeline.clock import format_time
-from stats_pipeline.errors import InvalidParameter
+from stats_pipeline.errors import DefinitionError, InvalidParameter, nearest
 from stats_pipeline.model import Filter
 from stats_pipeline.queries.config import read_query_config
+from stats_pipeline.queries.joining import add_annotations
 from stats_pipeline.queries.parameters import (
     END_DATE,
     START_DATE,
@@ -23,6 +24,7 @@ from stats_pipeline.queries.parameters import (
 )
 from stats_pipeline.queries.reading import Rows, current_reader
 from stats_pipeline.queries.row_metrics import Tally, approximations
+from stats_pipeline.queries.uniques import Uniques
 from stats_pipeline.stores.protocol import Group, Snapshot
 
 
@@ -48,7 +50,8 @@ class RowsQuery(ABC):
         name: the query's name, for messages.
         query_config: see `stats_pipeline.queries.config.QueryConfig`; `required_filters` and
             `optional_filters` are parameter -> row field, `metric_fields` is key of the answer ->
-            (kind, row field), where kinds are ``sum``, ``min``, ``max`` and ``mean`` (or ``avg``).
+            (kind, row field), where kinds are ``sum``, ``min``, ``max``, ``mean`` (or ``avg``)
+            and ``unique``.
 
     Raises:
         DefinitionError: naming the query and the key that can't work.
@@ -79,6 +82,28 @@ class RowsQuery(ABC):
         """Refuse parameters that no rows could answer, without reading anything."""
         self._read(params, Rows(alias=""))
 
+    def check_rows(self, rows_of: Callable[[str | None, str | None], Rows]) -> None:
+        """Refuse a configuration that the declared rows can't answer, without reading anything.
+
+        Args:
+            rows_of: returns what is declared of an index, or of an aggregation.
+
+        Raises:
+            DefinitionError: no aggregation writes these rows, or they have no such field.
+        """
+        rows = rows_of(self.config.index, self.config.aggregation)
+        if not rows.types:
+            raise DefinitionError(
+                f"{self._title} reads the index {self.config.index!r}, which no aggregation writes"
+            )
+        self.config.check_against(rows, owner=self._title)
+        for target, source in self.config.copy_fields.items():
+            if isinstance(source, str) and source not in rows.types:
+                raise DefinitionError(
+                    f"{self._title}: copy_fields[{target!r}]: rows have no field {source!r}"
+                    f"{nearest(source, rows.types)}"
+                )
+
     def run(self, /, **params: Any) -> dict[str, Any]:
         """Return the answer: the asked range, numbers or buckets, and `as_of`.
 
@@ -89,8 +114,17 @@ class RowsQuery(ABC):
         rows = reader.rows(self.config.index, self.config.aggregation)
         self.config.check_against(rows, owner=self._title)
         asked = self._read(params, rows)
+        self._check_uniques(rows, asked)
         with reader.store.snapshot([rows.alias]) as snapshot:
             answer, most_rows = self._answer(snapshot, rows, asked)
+        if self.config.annotations:
+            add_annotations(
+                answer,
+                self.config.annotations,
+                reader.annotations,
+                asked=asked.where,
+                filtered=frozenset(self.config.filters.values()),
+            )
         answer["as_of"] = time_text(rows.as_of)
         approximate = approximations(self.config.metrics, rows, most_rows=most_rows)
         return {**answer, "approximate": approximate} if approximate else answer
@@ -104,7 +138,18 @@ class RowsQuery(ABC):
     ) -> Iterator[Group]:
         newest_by = ("timestamp", *rows.dimensions) if self.config.copy_fields else ()
         metrics = {metric.name: metric.store_metric for metric in self.config.metrics}
-        return snapshot.groups(asked.where, by, metrics, newest_by=newest_by)
+        for group in snapshot.groups(asked.where, by, metrics, newest_by=newest_by):
+            newest = group.newest
+            if newest is not None and rows.sketches:
+                newest = {name: newest[name] for name in newest.keys() - rows.sketches}
+            yield replace(group, newest=newest)
+
+    def _uniques(self, rows: Rows) -> Uniques:
+        return Uniques(self.config.metrics, rows, owner=self.name)
+
+    def _check_uniques(self, rows: Rows, asked: Asked) -> None:
+        """Refuse numbers of visitors over a time in which one visitor has several ids."""
+        self._uniques(rows).check(asked.start, asked.end, interval=None)
 
     def _tally(self, group: Group) -> Tally:
         tally = Tally()

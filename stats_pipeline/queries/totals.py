@@ -6,6 +6,7 @@ from typing import Any
 
 from stats_pipeline.queries.reading import Rows
 from stats_pipeline.queries.rows_query import Asked, RowsQuery
+from stats_pipeline.queries.uniques import key_by
 from stats_pipeline.stores.protocol import Snapshot
 
 
@@ -14,4 +15,9 @@ class TotalsQuery(RowsQuery):
 
     def _answer(self, snapshot: Snapshot, rows: Rows, asked: Asked) -> tuple[dict[str, Any], int]:
         (group,) = self._groups(snapshot, rows, asked, ())
-        return {**asked.bounds, **self._numbers(self._tally(group))}, group.count
+        tally = self._tally(group)
+        if group.count > 1:
+            documents = snapshot.scan(asked.where, ())
+            for _, numbers in self._uniques(rows).merge(documents, key_by(()), {()}):
+                tally.values.update(numbers)
+        return {**asked.bounds, **self._numbers(tally)}, group.count

@@ -56,6 +56,29 @@ PROBLEM = {
         "label": {"type": "string", "description": "The query of the body that is wrong."},
     },
 }
+#: What answers of the classes that come with us have in common; a host's own may differ.
+ANSWER = {
+    "properties": {
+        "as_of": {
+            "type": ["string", "null"],
+            "description": "The start of the last complete update, null where there was none.",
+        },
+        "approximate": {
+            "type": "object",
+            "description": "The numbers that may be off, by name; without it all are exact.",
+            "additionalProperties": {
+                "type": "object",
+                "properties": {
+                    "bound": {
+                        "type": ["number", "null"],
+                        "description": "By how much at most, as a ratio; null where unknown.",
+                    },
+                    "reason": {"type": "string"},
+                },
+            },
+        },
+    },
+}
 QUERY_LIST = {
     "type": "object",
     "required": ["queries"],
@@ -74,6 +97,8 @@ QUERY_LIST = {
         }
     },
 }
+
+LABELLED = {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Answer"}}
 
 #: Type of a parameter -> JSON Schema.
 SCHEMAS: Mapping[str, Mapping[str, Any]] = {
@@ -94,7 +119,14 @@ def openapi_document(queries: Sequence[Mapping[str, Any]], *, server_url: str) -
             "/": {"get": _list_operation(), "post": _post_operation()},
             **{f"/{quote(q['name'], safe='')}": {"get": _query_operation(q)} for q in queries},
         },
-        "components": {"schemas": {"Problem": PROBLEM, "QueryList": QUERY_LIST, "Calls": CALLS}},
+        "components": {
+            "schemas": {
+                "Answer": ANSWER,
+                "Calls": CALLS,
+                "Problem": PROBLEM,
+                "QueryList": QUERY_LIST,
+            }
+        },
     }
 
 
@@ -114,7 +146,7 @@ def _post_operation() -> dict[str, Any]:
         "summary": "Run several queries; the answer has the same labels.",
         "parameters": [FORMAT],
         "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
-        "responses": _responses({"type": "object"}, POST_PROBLEMS),
+        "responses": _responses(LABELLED, POST_PROBLEMS),
     }
 
 
@@ -124,7 +156,7 @@ def _query_operation(query: Mapping[str, Any]) -> dict[str, Any]:
         "operationId": f"run_{query['name']}",
         "summary": query["description"] or f"Run {query['name']}.",
         "parameters": [*parameters, FORMAT],
-        "responses": _responses({}, GET_PROBLEMS),
+        "responses": _responses({"$ref": "#/components/schemas/Answer"}, GET_PROBLEMS),
     }
 
 

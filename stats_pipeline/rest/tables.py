@@ -58,7 +58,9 @@ def _rows(answer: Any) -> Iterator[Row]:
 
 def _answer_rows(answer: Mapping[str, Any]) -> Iterator[Row]:
     if _are_buckets(answer.get("buckets")):
-        yield from _bucket_rows(answer, {})
+        # Beside each number: a line of a table is read without the answer around it.
+        said = {"approximate": answer["approximate"]} if answer.get("approximate") else {}
+        yield from ({**row, **said} for row in _bucket_rows(answer, {}))
     else:
         yield dict(answer)
 

@@ -8,6 +8,7 @@ from typing import Any
 from stats_pipeline.clock import format_time, parse_time
 from stats_pipeline.intervals import IntervalName, period_of
 from stats_pipeline.metrics import Mean, Metric, Sum, Unique
+from stats_pipeline.queries.annotations import Annotations
 from stats_pipeline.queries.reading import Reader, Rows, reading
 from stats_pipeline.stores.protocol import Put, Store, Verdict
 from stats_pipeline.templates import complete_template
@@ -25,6 +26,7 @@ TYPES = {
     "size_class": "integer",
     "volume": "double",
     "unique_count": "long",
+    "unique_count_sketch": "binary",
     "mean_size": "double",
     "note": "text",
 }
@@ -44,15 +46,23 @@ class RowsOfDownloads:
     prefix: str
     interval: IntervalName = "day"
     zone: tzinfo = field(default=UTC)
+    salt_windows: Mapping[str, IntervalName] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.alias = f"{self.prefix}stats-file-download"
         self.index = f"{self.alias}-all"
         self.asked: list[tuple[str | None, str | None]] = []
+        self.annotations = Annotations(
+            self.store.state, prefix=self.prefix, row_fields=lambda: TYPES
+        )
 
     def of(self, interval: IntervalName, zone: tzinfo = UTC) -> "RowsOfDownloads":
         """Return the same for rows of another interval and zone."""
         return replace(self, interval=interval, zone=zone)
+
+    def salted(self, window: IntervalName) -> "RowsOfDownloads":
+        """Return the same for rows whose visitors have other ids in each of these windows."""
+        return replace(self, salt_windows={"unique_count": window})
 
     def write(self, *rows: Mapping[str, Any]) -> None:
         """Write rows, each with a `timestamp` in ISO 8601 and what else it has."""
@@ -70,7 +80,7 @@ class RowsOfDownloads:
 
     def run(self, query: Any, /, **params: Any) -> dict[str, Any]:
         """Return the query's answer."""
-        with reading(Reader(self.store, self._rows)):
+        with reading(Reader(self.store, self._rows, self.annotations)):
             answer: dict[str, Any] = query.run(**params)
         return answer
 
@@ -78,11 +88,13 @@ class RowsOfDownloads:
         self.asked.append((index, aggregation))
         return Rows(
             alias=self.alias,
+            aggregation="file-download-agg",
             types=TYPES,
             interval=self.interval,
             zone=self.zone,
             dimensions=("unique_id",),
             metrics=METRICS,
+            salt_windows=self.salt_windows,
             as_of=AS_OF,
         )
 

@@ -115,8 +115,7 @@ def test_unique_counts_of_single_rows_are_exact(downloads: RowsOfDownloads) -> N
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (("unique", "unique_count"), "can't merge unique counts"),
-        (("cardinality", "unique_count"), "can't merge unique counts"),
+        (("cardinality", "unique_count"), r"\('unique', 'unique_count'\) says how many"),
         (("summ", "count"), "did you mean 'sum'"),
         (("count", "count"), "did you mean|known: "),
         ("count", r"write \(kind, row field\)"),
@@ -136,6 +135,8 @@ def test_metric_fields_that_rows_can_not_give_are_refused(spec: Any, message: st
         (("sum", "volumes"), "did you mean 'volume'"),
         (("max", "file_key"), "no number"),
         (("mean", "mean_size"), "a mean is taken of counts"),
+        (("unique", "volume"), "no unique count of the rows"),
+        (("unique", "uniqe_count"), "did you mean 'unique_count'"),
     ],
 )
 def test_metric_fields_that_these_rows_lack_are_refused(

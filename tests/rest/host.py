@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask, request
 
-from stats_pipeline import StatsPipeline, TotalsQuery
+from stats_pipeline import DateHistogramQuery, StatsPipeline, TotalsQuery
 from stats_pipeline.errors import PartialResult, StoreUnavailable
 from stats_pipeline.permissions import allow_everyone, authenticated, deny_all
 
@@ -51,6 +51,18 @@ QUERIES: dict[str, Any] = {
     },
     "outage": host_query(raises=StoreUnavailable("no answer at http://user:secret@host")),
     "partial": host_query(raises=PartialResult("1 of 2 shards")),
+    "visitors": {
+        "query_class": DateHistogramQuery,
+        "query_config": {
+            "index": "stats-file-download",
+            "required_filters": {"bucket_id": "bucket_id"},
+            "metric_fields": {
+                "value": ("unique", "unique_count"),
+                "downloads": ("sum", "count"),
+            },
+        },
+        "permission": allow_everyone,
+    },
     "secret": host_query(permission=deny_all),
     "members": host_query(permission=authenticated),
     "own": host_query(permission=owns_bucket),

@@ -103,6 +103,16 @@ def test_the_first_choice_is_a_query_that_needs_nothing(client: FlaskClient) -> 
     assert "Nothing was counted for this choice" in open_page(client, start_date="2030-01-01").text
 
 
+def test_numbers_of_visitors_are_marked_and_not_added_up(client: FlaskClient) -> None:
+    """Who came on two days is one visitor; where days are all that there can be, it is days."""
+    many_days = {"start_date": "2016-06-01", "end_date": "2016-12-31", "zero_fill": "true"}
+    page = open_page(client, query="visitors", bucket_id="20", **many_days)
+    assert "value is approximate, within 2.0 %." in page.text
+    assert "Day Value" in page.text
+    assert not page.having("p", **{"class": "total"})
+    assert open_page(client, **FILE_1).having("p", **{"class": "total"})
+
+
 @pytest.mark.parametrize("wrong", [{"start_date": "may"}, {"interval": "hour"}])
 def test_a_wrong_value_is_said_on_the_page(client: FlaskClient, wrong: dict[str, str]) -> None:
     """The page comes with status 400, the message, and the fields as they were filled in."""

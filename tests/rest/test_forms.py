@@ -2,12 +2,14 @@
 
 import csv
 
+import jsonschema
 import pytest
 from flask.testing import FlaskClient
 
 from tests.rest.test_posting import problem
 
 HISTOGRAM = "/stats/bucket-file-download-histogram?bucket_id=20&file_key=file1.txt"
+VISITORS = "/stats/visitors?bucket_id=20"
 
 
 @pytest.mark.parametrize(
@@ -87,3 +89,29 @@ def test_text_is_aligned_for_people(client: FlaskClient) -> None:
     """Columns stand below each other."""
     lines = client.get(f"{HISTOGRAM}&format=text").text.splitlines()
     assert lines[0].index("value") == lines[1].index("4") == lines[2].index("1", 24)
+
+
+def test_every_form_says_which_numbers_are_approximate(client: FlaskClient) -> None:
+    """JSON once for the answer, tables in each line, and OpenAPI what it means."""
+    by_day = client.get(VISITORS).json
+    assert by_day is not None
+    assert by_day["approximate"] == {"value": {"bound": 0.02}}
+    assert [bucket["value"] for bucket in by_day["buckets"]] == [2, 1]
+    rows = list(csv.DictReader(client.get(f"{VISITORS}&format=csv").text.splitlines()))
+    assert [row["approximate"] for row in rows] == ['{"value": {"bound": 0.02}}'] * 2
+    for name in ("html", "text"):
+        assert "bound" in client.get(f"{VISITORS}&format={name}").text
+    document = client.get("/stats/openapi.json").json
+    assert document is not None
+    jsonschema.validate(by_day, document["components"]["schemas"]["Answer"])
+
+
+def test_D10_visitors_beyond_the_salt_window_are_400(client: FlaskClient) -> None:
+    """The problem names the parameter and what is allowed; by GET and inside a POST."""
+    params = {"bucket_id": "20", "interval": "month"}
+    by_get = problem(client.get(f"{VISITORS}&interval=month"), 400)
+    calls = {"v": {"stat": "visitors", "params": params}}
+    for found in (by_get, problem(client.post("/stats", json=calls), 400)):
+        assert found["parameter"] == "interval"
+        assert "other ids in each day of UTC (salt_window)" in found["detail"]
+        assert found["detail"].endswith("intervals: day")
