@@ -27,7 +27,8 @@ class Drop(Exception):
     """Leave an event out on purpose; raised by a preprocessor, counted under its reason."""
 
     def __init__(self, reason: str) -> None:
-        self.reason = reason
+        # As text, whatever it is: it becomes a key in the ledger.
+        self.reason = str(reason)
         super().__init__(reason)
 
 

@@ -112,6 +112,8 @@ class AggregationReport:
         intervals: how many intervals were recomputed.
         pending: starts of intervals that another run holds or that stay dirty for another reason.
         error: why an interval failed, empty where none did.
+        sealed_before: what ends at it or before was asked to be reset, but stays as it is, since
+            its events are deleted; empty where nothing of that was asked for.
     """
 
     created: int = 0
@@ -121,6 +123,7 @@ class AggregationReport:
     intervals: int = 0
     pending: tuple[str, ...] = ()
     error: str = ""
+    sealed_before: str = ""
 
     def __add__(self, other: AggregationReport) -> AggregationReport:
         return AggregationReport(
@@ -131,6 +134,7 @@ class AggregationReport:
             intervals=self.intervals + other.intervals,
             pending=self.pending + other.pending,
             error=self.error or other.error,
+            sealed_before=self.sealed_before or other.sealed_before,
         )
 
     @property
@@ -190,6 +194,8 @@ class Balance:
     """Say what became of all events of a type: accepted = stored + duplicates + dropped + dead.
 
     Attributes:
+        since: what is from before this time (ISO 8601 UTC) is left out on both sides, since its
+            events are deleted; None: everything is counted.
         accepted: events of all messages that were processed.
         stored: events in the store.
         duplicates: what remains.
@@ -202,6 +208,7 @@ class Balance:
         waiting_messages: in the queue; and, in this process's spool, `spooled_messages`.
     """
 
+    since: str | None
     accepted: int
     stored: int
     duplicates: int
@@ -255,7 +262,12 @@ class RetentionReport:
         dead_letters: event type -> how many dead letters expired.
         spooled_messages: queue -> how many messages expired in the spool of this process; they
             were never counted.
-        errors: one of these three, or `remains` on the disk -> why not all of it was deleted.
+        closing_before: event type -> time (ISO 8601 UTC) before which its events are too late.
+        sealed_before: event type -> time before which its rows are final.
+        events: index -> how many events were deleted with it.
+        kept: index -> why it was not deleted though its events are too old.
+        ledger: event type -> how many entries were deleted of messages whose events are too old.
+        errors: one of these, an event type, or `remains` on the disk -> why not all was deleted.
     """
 
     is_dry_run: bool
@@ -263,6 +275,11 @@ class RetentionReport:
     salts: Mapping[str, int] = field(default_factory=dict)
     dead_letters: Mapping[str, int] = field(default_factory=dict)
     spooled_messages: Mapping[str, int] = field(default_factory=dict)
+    closing_before: Mapping[str, str] = field(default_factory=dict)
+    sealed_before: Mapping[str, str] = field(default_factory=dict)
+    events: Mapping[str, int] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
+    ledger: Mapping[str, int] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -272,6 +289,8 @@ class RetentionReport:
             "salts": sum(self.salts.values()),
             "dead_letters": sum(self.dead_letters.values()),
             "spooled_messages": sum(self.spooled_messages.values()),
+            "event_indices": len(self.events),
+            "ledger": sum(self.ledger.values()),
         }
 
     def as_dict(self) -> dict[str, Any]:

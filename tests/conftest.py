@@ -31,6 +31,7 @@ STARTING_PROCESSES = {
     "deployment",
     "docs",
     "end_to_end",
+    "faults",
     "outsider",
     "packaging",
     "servers",

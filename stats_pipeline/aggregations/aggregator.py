@@ -14,13 +14,17 @@ from stats_pipeline.clock import format_time
 from stats_pipeline.errors import DefinitionError
 from stats_pipeline.fields import FIELD_TYPES
 from stats_pipeline.intervals import Period
-from stats_pipeline.metrics import Unique
+from stats_pipeline.metrics import Unique, sketch_field
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import AggregationDefinition
+from stats_pipeline.sketches import count_and_sketch
 from stats_pipeline.stores.protocol import Group, Snapshot
 
 #: Which event is the newest where two have one time: the same one on every store, at every run.
 NEWEST_BY = ("timestamp", "event_id")
+
+#: How many distinct values there are, and their sketch; of none there is no sketch.
+Distinct = tuple[int, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,9 @@ class StatAggregator:
             for name, metric in self._unique.items()
         }
         for group in groups:
-            counts = {name: lookup.value_of(group.key) for name, lookup in uniques.items()}
-            values = {"count": group.count, **counts, **group.values, **self._copied(group)}
+            values = {"count": group.count, **group.values, **self._copied(group)}
+            for name, lookup in uniques.items():
+                values[name], values[sketch_field(name)] = lookup.value_of(group.key)
             yield make_row(self._definition, group.key, period, values)
 
     def filter(self, period: Period) -> Filter:
@@ -77,14 +82,14 @@ class StatAggregator:
 
     def _count_distinct(
         self, events: Snapshot, where: Filter, metric: Unique
-    ) -> Iterator[tuple[tuple[Any, ...], int]]:
-        """Yield (dimensions, number of distinct values), by enumerating the values themselves."""
+    ) -> Iterator[tuple[tuple[Any, ...], Distinct]]:
+        """Yield (dimensions, its distinct values), by enumerating the values themselves."""
         dimensions = self._definition.config.aggregation_field
         if metric.where is not None:
             where = where.and_(metric.where)
         groups = events.groups(where, [*dimensions, metric.field], {})
         for key, members in groupby(groups, key=lambda group: group.key[:-1]):
-            yield key, sum(1 for _ in members)
+            yield key, count_and_sketch(member.key[-1] for member in members)
 
     def _copied(self, group: Group) -> dict[str, Any]:
         newest = group.newest or {}
@@ -129,16 +134,16 @@ def make_row(
 
 
 class _Lookup:
-    """Follow a stream of (key, number) along another one in the same order of keys."""
+    """Follow a stream of (key, distinct values) along another one in the same order of keys."""
 
-    def __init__(self, pairs: Iterator[tuple[tuple[Any, ...], int]]) -> None:
+    def __init__(self, pairs: Iterator[tuple[tuple[Any, ...], Distinct]]) -> None:
         self._pairs = pairs
         self._next = next(pairs, None)
 
-    def value_of(self, key: tuple[Any, ...]) -> int:
-        """Return the number of this key, 0 where the stream has none."""
+    def value_of(self, key: tuple[Any, ...]) -> Distinct:
+        """Return what the stream has for this key; where it has nothing, 0 and no sketch."""
         if self._next is None or self._next[0] != key:
-            return 0
+            return 0, None
         value = self._next[1]
         self._next = next(self._pairs, None)
         return value

@@ -8,26 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stats_pipeline.aggregations.aggregator import Row, StatAggregator, make_row
-from stats_pipeline.intervals import Period, is_shorter
-from stats_pipeline.metrics import Count, Max, Metric, Min, Sum
+from stats_pipeline.aggregations.aggregator import Row, make_row
+from stats_pipeline.intervals import Period
+from stats_pipeline.metrics import Max, Metric, Min, Sum
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.stores.protocol import Snapshot
-
-
-def follows_from_days(definition: AggregationDefinition) -> bool:
-    """Tell whether the rows of an interval follow from those of its days.
-
-    Exact uniques don't, nor means, first and last values; nor may the rows of an aggregator of the
-    host's own.
-    """
-    config = definition.config
-    return (
-        is_shorter("day", config.aggregation_interval)
-        and definition.aggregator_class is StatAggregator
-        and all(isinstance(metric, Count | Sum | Min | Max) for metric in config.metrics.values())
-    )
 
 
 def rows_from_days(

@@ -1,12 +1,13 @@
 """Dirty intervals: which rows the marks say are out of date, and how a run says that they are not.
 
 A mark belongs to a UTC hour. Where a zone's offset is not a whole hour, two intervals share an
-hour; each then adds a part, and the last one to come turns the parts into the name.
+hour; each then adds a part, and the last one to come turns the parts into the name. What is sealed
+is never dirty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from stats_pipeline.intervals import HOUR, Period, period_of, tile
 from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.stores import marks
 from stats_pipeline.stores.protocol import Record, State
+from stats_pipeline.stores.seals import Seal, read_seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +44,26 @@ class DirtyMarks:
     def intervals(self, start: datetime | None, end: datetime | None) -> list[DirtyInterval]:
         """Return the dirty intervals that overlap ``[start, end)``, oldest first."""
         found: dict[Period, DirtyInterval] = {}
+        seal = read_seal(self._state, self._event_alias)
         hours = marks.dirty_hours(
             self._state, self._event_alias, self._done_name, *self._bounds(start, end)
         )
         for mark in hours:
-            for period in self._periods(mark):
+            for period in self._dirty_periods(mark, seal):
                 is_asked = (start is None or period.end > start) and (
                     end is None or period.start < end
                 )
-                if is_asked and self._part(period) not in mark.tags:
+                if is_asked:
                     found.setdefault(period, DirtyInterval(period)).mark_keys.append(mark.key)
         return [found[period] for period in sorted(found)]
+
+    def is_dirty(self, mark: Record, seal: Seal) -> bool:
+        """Tell whether an interval that is not sealed has yet to take this mark into account."""
+        return self._done_name not in mark.tags and any(self._dirty_periods(mark, seal))
+
+    def is_sealed(self, period: Period) -> bool:
+        """Tell whether the rows of this interval are final (realtime)."""
+        return read_seal(self._state, self._event_alias).is_sealed(period)
 
     def read(self, interval: DirtyInterval) -> list[Record]:
         """Return those of the interval's marks that are still dirty now (realtime)."""
@@ -73,9 +84,14 @@ class DirtyMarks:
         marks.change_tags(self._state, read, lambda tags: tags - removed)
 
     def reopen_all(self, start: datetime | None, end: datetime | None) -> None:
-        """Make every interval that overlaps ``[start, end)`` dirty again, where it has marks."""
+        """Make what overlaps ``[start, end)`` dirty again where it has marks and is not sealed."""
+        seal = read_seal(self._state, self._event_alias)
         first, last = self._bounds(start, end)
-        found = list(self._state.find(marks.KIND, group=self._event_alias, start=first, end=last))
+        found = [
+            mark
+            for mark in self._state.find(marks.KIND, group=self._event_alias, start=first, end=last)
+            if not all(seal.is_sealed(period) for period in self._periods(mark))
+        ]
         tags = {self._done_name}
         tags |= {self._part(period) for mark in found for period in self._periods(mark)}
         marks.change_tags(self._state, found, lambda before: before - tags)
@@ -87,6 +103,11 @@ class DirtyMarks:
         first = None if start is None else period_of(start, interval, zone).start - HOUR
         last = None if end is None else period_of(end, interval, zone).end + HOUR
         return first, last
+
+    def _dirty_periods(self, mark: Record, seal: Seal) -> Iterator[Period]:
+        for period in self._periods(mark):
+            if self._part(period) not in mark.tags and not seal.is_sealed(period):
+                yield period
 
     def _periods(self, mark: Record) -> list[Period]:
         if mark.time is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from stats_pipeline.errors import LeaseLost
 from stats_pipeline.intervals import IntervalName, period_label, period_of
 from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.stores.protocol import Record, Store
@@ -57,6 +58,11 @@ class Generations:
             if is_begun:
                 return number
 
+    def replaced_by(self, generation: int) -> int | None:
+        """Return the generation whose place this one will take; None if it is not being built."""
+        body = self._record().body
+        return int(body["current"]) if body["next"] == generation else None
+
     def switch_to(self, generation: int) -> bool:
         """Make the generation the current one and delete the one before; tell whether it is."""
         record = self._record()
@@ -72,13 +78,23 @@ class Generations:
     def ensure_index(self, generation: int, moment: datetime) -> str:
         """Return the name of the index for rows of this time; create it if it is missing."""
         name = self.index_name(generation, moment)
+        # Known before it is there, so that nobody forgets to delete it.
+        self._store.state.create(Record(INDEX_KIND, name, self._group(generation)))
         is_current = self._is_current(generation)
         self._store.create_index(name, self._definition.template, aliased=is_current)
-        self._store.state.create(Record(INDEX_KIND, name, self._group(generation)))
-        if not is_current and self._is_current(generation):
-            # Another run has switched meanwhile, perhaps before it could know of this index.
+        if self._is_current(generation) != is_current:
+            # A reset came to its end meanwhile, perhaps before it could know of this index.
+            if is_current:
+                self._store.swap_alias(self._definition.alias, add=[], remove=[name])
+                self._store.delete_indices([name])
+                raise LeaseLost(f"A reset has replaced generation {generation} meanwhile")
             self._store.swap_alias(self._definition.alias, add=[name], remove=[])
         return name
+
+    def is_alive(self, generation: int) -> bool:
+        """Tell whether readers see this generation or a reset is building it."""
+        body = self._record().body
+        return generation in (body["current"], body["next"])
 
     def index_name(self, generation: int, moment: datetime) -> str:
         """Return the name of the index for rows of this time."""
@@ -115,6 +131,10 @@ class Generations:
     def done_name(self, generation: int) -> str:
         """Return the name under which this generation is done with a mark."""
         return self._group(generation)
+
+    def current_done_name(self) -> str:
+        """Return the name of the generation that readers see, without finishing any switch."""
+        return self._group(int(self._record().body["current"]))
 
     def _finish_switch(self, record: Record) -> None:
         old = list(self._store.index_uuids(self.index_names(int(record.body["retired"]))))

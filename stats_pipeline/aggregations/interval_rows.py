@@ -6,19 +6,23 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from stats_pipeline.aggregations.aggregator import Row
-from stats_pipeline.aggregations.day_rows import follows_from_days, rows_from_days
+from stats_pipeline.aggregations.day_rows import rows_from_days
 from stats_pipeline.aggregations.differences import DifferenceWriter
 from stats_pipeline.aggregations.double_clicks import set_flags
 from stats_pipeline.aggregations.generations import Generations
 from stats_pipeline.aggregations.lease import Leases
 from stats_pipeline.clock import Clock, format_time, parse_time
-from stats_pipeline.errors import StoreUnanswered
+from stats_pipeline.errors import IndexLost, StoreUnanswered
 from stats_pipeline.intervals import HOUR, Period, period_of, tile
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.reports import AggregationReport
 from stats_pipeline.stores.indices import EventIndices
 from stats_pipeline.stores.protocol import Store
+from stats_pipeline.stores.seals import read_seal
+from stats_pipeline.text import get_logger
+
+logger = get_logger(__name__)
 
 
 class IntervalRows:
@@ -65,10 +69,12 @@ class IntervalRows:
         def ensure() -> None:
             self._generations.ensure_index(generation, period.start)
 
-        if not follows_from_days(self._definition):
+        if not self._definition.follows_from_days:
             return self._from_events(index, ensure, period, leases)
+        seal = read_seal(self._store.state, self._definition.event.alias)
         for day in self._days(generation, period, hours):
-            self._day_from_events(generation, day, leases)
+            if not seal.is_sealed(day):
+                self._day_from_events(generation, day, leases)
         days = self._generations.day_index_names(generation)
         self._store.refresh([*days, index])
         with self._store.snapshot(days) as day_rows:
@@ -90,14 +96,23 @@ class IntervalRows:
     def _from_events(
         self, index: str, ensure: Callable[[], None], period: Period, leases: Leases
     ) -> AggregationReport:
+        """Bring rows to what the events say; where some are gone, rows stay as they are."""
+        if not self._event_indices.is_whole(period):
+            start = format_time(period.start)
+            logger.info("%s: rows of %s stay: events are gone", self._definition.title, start)
+            return AggregationReport()
         # The next click of the last events may lie in the next index.
-        event_indices = self._event_indices.covering(
-            Period(period.start, period.end + self._window)
-        )
+        needed = Period(period.start, period.end + self._window)
+        event_indices = self._event_indices.covering(needed)
         self._store.refresh([*event_indices, index])
         if self._window:
             self._flag_double_clicks(event_indices, period, leases)
         with self._store.snapshot(event_indices) as events:
+            # An index that is gone looks like one without events. What goes from now on is either
+            # still in this snapshot, or reading it fails.
+            is_same = self._event_indices.covering(needed) == event_indices
+            if not is_same or not self._event_indices.is_whole(period):
+                raise IndexLost(f"An index of {format_time(period.start)} has just been deleted")
             return self._write(
                 index, ensure, period, lambda: self._aggregator.rows(events, period), leases
             )

@@ -73,9 +73,10 @@ class Recompute:
                 lease.release()
         except _FlagsHeldError:
             return None
-        except (StoreUnavailable, StoreRefused):
-            raise  # the other intervals would meet the same
-        except LeaseLost as error:
+        except (LeaseLost, StoreUnavailable, StoreRefused) as error:
+            if not isinstance(error, LeaseLost) and self._generations.is_alive(generation):
+                raise  # the other intervals would meet the same
+            # Or a reset has come to its end, and the indices of this generation are gone.
             logger.warning("%s: %s; it will be done again", self._definition.title, error)
             return AggregationReport(pending=(interval.label,))
         except StatsError as error:
@@ -109,6 +110,8 @@ class Recompute:
     ) -> AggregationReport:
         """Do one interval under its leases. The order of these steps is what makes it exact."""
         marks, period = self.marks(generation), interval.period
+        if marks.is_sealed(period):
+            return AggregationReport()  # meanwhile
         read = marks.read(interval)
         if interval.mark_keys and not read:
             return AggregationReport()  # another run was faster

@@ -6,25 +6,27 @@ reset works on a new one, or, for a range, on the intervals of that range after 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from stats_pipeline.aggregations.day_rows import follows_from_days
+from stats_pipeline.aggregations.as_of import read_as_of, record_as_of
 from stats_pipeline.aggregations.dirty import DirtyInterval
 from stats_pipeline.aggregations.generations import Generations
 from stats_pipeline.aggregations.parallel import in_threads
+from stats_pipeline.aggregations.plan import plan_of
 from stats_pipeline.aggregations.recompute import Recompute
-from stats_pipeline.clock import Clock, format_time, parse_time
+from stats_pipeline.aggregations.take_over import TakeOver
+from stats_pipeline.clock import Clock, parse_time
+from stats_pipeline.errors import LeaseLost
 from stats_pipeline.intervals import Period, period_of
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import FIXED_EVENT_WAY_OUT, AggregationDefinition
 from stats_pipeline.reports import AggregationReport
 from stats_pipeline.stores import fixed
-from stats_pipeline.stores.protocol import Record, Store
+from stats_pipeline.stores.protocol import Store
+from stats_pipeline.stores.seals import Seal, read_seal
 from stats_pipeline.text import get_logger
 
 logger = get_logger(__name__)
@@ -36,8 +38,6 @@ HandOver = Callable[[str, Sequence[Period]], None]
 
 #: So many intervals one of several workers does before the others get the rest.
 INTERVALS_AT_ONCE = 50
-
-AS_OF = "as-of"
 
 #: How often a run looks whether an interval that another one holds has become free.
 POLL_SECONDS = 0.25
@@ -83,6 +83,9 @@ class AggregationUpdate:
         self._clock = clock
         self._lease_seconds = lease_seconds
         self._generations = Generations(store, definition)
+        self._take_over = TakeOver(
+            definition, store=store, clock=clock, generations=self._generations
+        )
         self._recompute = Recompute(
             definition,
             store=store,
@@ -120,7 +123,7 @@ class AggregationUpdate:
         ) + AggregationReport(pending=left)
         self._store.refresh([self._definition.alias])
         if report.is_complete and asked.is_everything:
-            self._record_as_of(started)
+            record_as_of(self._store, self._definition.alias, started)
         return report
 
     def reset(self, asked: Range, progress: Progress | None = None) -> AggregationReport:
@@ -129,16 +132,42 @@ class AggregationUpdate:
             return self._reset_range(asked, progress)
         started = self._clock.now()
         self._refuse_changed_events()
-        generation = self._generations.start_next(self._plan())
+        generation = self._generations.start_next(plan_of(self._definition, self._fixed_values()))
         self._refuse_changes(generation)
-        intervals = self._recompute.marks(generation).intervals(None, None)
-        report = self._run(generation, intervals, started, progress)
+        report = self._build(generation, started, progress)
         if report.is_complete:
             if not self._generations.switch_to(generation):
                 return report + AggregationReport(error="A reset that began later takes its place")
             self._store.refresh([self._definition.alias])
-            self._record_as_of(started)
+            record_as_of(self._store, self._definition.alias, started)
         return report
+
+    def _build(
+        self, generation: int, started: datetime, progress: Progress | None
+    ) -> AggregationReport:
+        """Take over what is final, and compute the rest."""
+        report = AggregationReport()
+        is_over = False
+        while not is_over:
+            seal = self._seal()
+            try:
+                taken = self._take_over.bring(generation, seal, self._fixed_values())
+            except LeaseLost as error:
+                return report + AggregationReport(error=str(error))
+            intervals = self._recompute.marks(generation).intervals(None, None)
+            known = {interval.period for interval in intervals}
+            intervals += [i for i in self._intervals_of_days(generation) if i.period not in known]
+            report += self._run(generation, intervals, started, progress)
+            # What was sealed meanwhile may have been left out, and its events may be gone.
+            is_over = not report.is_complete or self._seal().final == seal.final
+        return report + AggregationReport(unchanged=taken, sealed_before=seal.reached_from(None))
+
+    def _intervals_of_days(self, generation: int) -> list[DirtyInterval]:
+        """Return the intervals that have day rows: perhaps no mark speaks of them any more."""
+        if not self._definition.follows_from_days:
+            return []
+        names = self._generations.day_index_names(generation)
+        return self._intervals_of_rows(names, Range())
 
     def _reset_range(self, asked: Range, progress: Progress | None) -> AggregationReport:
         started = self._clock.now()
@@ -148,21 +177,27 @@ class AggregationUpdate:
         marks.reopen_all(asked.start, asked.end)
         intervals = marks.intervals(asked.start, asked.end)
         known = {interval.period for interval in intervals}
-        intervals += [i for i in self._intervals_of_rows(asked) if i.period not in known]
+        # Those that have rows but no events: these must go.
+        of_rows = self._intervals_of_rows([self._definition.alias], asked)
+        intervals += [i for i in of_rows if i.period not in known]
         report = self._run(generation, intervals, started, progress)
         self._store.refresh([self._definition.alias])
-        return report
+        return report + AggregationReport(sealed_before=self._seal().reached_from(asked.start))
 
-    def _intervals_of_rows(self, asked: Range) -> list[DirtyInterval]:
-        """Return the intervals of the range that have rows: without events, these must go."""
+    def _intervals_of_rows(self, names: Sequence[str], asked: Range) -> list[DirtyInterval]:
+        """Return the intervals of the range of which these indices or aliases have rows."""
         config = self._definition.config
         where = Filter().between("timestamp", asked.start, asked.end)
-        with self._store.snapshot([self._definition.alias]) as rows:
+        self._store.refresh(names)
+        with self._store.snapshot(names) as rows:
             starts = [parse_time(group.key[0]) for group in rows.groups(where, ["timestamp"], {})]
-        return [
-            DirtyInterval(period_of(start, config.aggregation_interval, config.time_zone))
-            for start in starts
-        ]
+        periods = {
+            period_of(start, config.aggregation_interval, config.time_zone) for start in starts
+        }
+        return [DirtyInterval(period) for period in sorted(periods)]
+
+    def _seal(self) -> Seal:
+        return read_seal(self._store.state, self._definition.event.alias)
 
     def dirty(self) -> list[Period]:
         """Return the intervals that an update would recompute now, oldest first."""
@@ -206,7 +241,8 @@ class AggregationUpdate:
                 progress(number, len(intervals))
         held.sort(key=lambda interval: interval.period)
         patience_seconds = self._lease_seconds if is_patient else 0
-        return report + self._wait_for(held, generation, started, patience_seconds)
+        report += self._wait_for(held, generation, started, patience_seconds)
+        return replace(report, pending=tuple(sorted(report.pending)))
 
     def _wait_for(
         self,
@@ -255,18 +291,6 @@ class AggregationUpdate:
             way_out=FIXED_EVENT_WAY_OUT,
         )
 
-    def _plan(self) -> str:
-        """Return what stands for all that decides what is in the rows."""
-        config = self._definition.config
-        parts = [
-            self._fixed_values(),
-            _name_of(self._definition.aggregator_class),
-            [_name_of(modifier) for modifier in self._definition.modifiers],
-            {target: _name_of(source) for target, source in config.copy_fields.items()},
-            {name: repr(metric) for name, metric in config.metrics.items()},
-        ]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
     def _fixed_values(self) -> dict[str, Any]:
         config = self._definition.config
         return {
@@ -276,33 +300,5 @@ class AggregationUpdate:
             "index_interval": config.index_interval,
             "time_zone": str(config.time_zone),
             # Rows that were put together from events have no day rows to follow from.
-            "from_days": follows_from_days(self._definition),
+            "from_days": self._definition.follows_from_days,
         }
-
-    def _record_as_of(self, started: datetime) -> None:
-        state, alias = self._store.state, self._definition.alias
-        body = {"as_of": format_time(started)}
-        while True:
-            (record,) = state.get(AS_OF, [alias])
-            if record is None:
-                is_written = state.create(Record(AS_OF, alias, body=body))
-            elif record.body["as_of"] < body["as_of"]:
-                (is_written,) = state.swap([replace(record, body=body)])
-            else:
-                is_written = True  # a later run was faster
-            if is_written:
-                return
-
-
-def read_as_of(store: Store, alias: str) -> datetime | None:
-    """Return the start of an aggregation's last complete update, None where there was none."""
-    (record,) = store.state.get(AS_OF, [alias])
-    return None if record is None else parse_time(record.body["as_of"])
-
-
-def _name_of(thing: Any) -> str:
-    """Return a name that is the same in every process: a text itself, or where code comes from."""
-    if isinstance(thing, str):
-        return thing
-    named = thing if hasattr(thing, "__qualname__") else type(thing)
-    return f"{named.__module__}:{named.__qualname__}"

@@ -52,6 +52,8 @@ def _lines(report: BalanceReport) -> Iterator[str]:
 
 
 def _notes(balance: Balance) -> Iterator[str]:
+    if balance.since is not None:
+        yield f"events before {balance.since} are left out: they are deleted (retention_days)"
     for reason, number in sorted(balance.reasons.items()):
         yield f"{number:,} dropped: {reason}"
     if balance.waiting_messages or balance.spooled_messages:

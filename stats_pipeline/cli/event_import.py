@@ -12,9 +12,10 @@ import click
 
 from stats_pipeline import current_stats
 from stats_pipeline.cli.errors import UserError
-from stats_pipeline.cli.lines import STANDARD_INPUT, OpenFile, open_lines, size_bytes
+from stats_pipeline.cli.lines import OpenFile, is_readable_once, open_lines, size_bytes
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output, Progress
+from stats_pipeline.errors import StatsError
 from stats_pipeline.pipeline.moving.event_lines import LONGEST_LINE_BYTES
 from stats_pipeline.pipeline.moving.importing import EventsImport, ImportReport
 from stats_pipeline.pipeline.moving.undo import UndoReport
@@ -68,8 +69,15 @@ def import_events(
     """
     events_import = current_stats.moving.importing(import_id or _import_id(files), event_type)
     report = events_import.report
-    with output.progress(f"Importing {report.import_id}") as progress:
-        _take(events_import, files, progress)
+    try:
+        with output.progress(f"Importing {report.import_id}") as progress:
+            _take(events_import, files, progress)
+    except (StatsError, KeyboardInterrupt):
+        output.warning(
+            f"Import {report.import_id} is not complete. Run it again with --import-id "
+            f"{report.import_id}, or take it back: stats events undo-import {report.import_id}"
+        )
+        raise
     output.result(report.as_dict(), _import_lines(report))
     if report.bad:
         raise UserError(f"{report.bad:,} lines can't be imported; the others are")
@@ -103,8 +111,8 @@ def _take(events_import: EventsImport, files: Sequence[str], progress: Progress)
 
 
 def _import_id(files: Sequence[str]) -> str:
-    """Return an id that the same files have again; what comes by standard input has a new one."""
-    if STANDARD_INPUT in files:
+    """Return an id that the same files have again; what can be read only once has a new one."""
+    if any(map(is_readable_once, files)):
         return f"stdin-{uuid4().hex[:12]}"
     digest = blake2b(digest_size=6)
     for name in files:
@@ -121,7 +129,8 @@ def _import_lines(report: ImportReport) -> Iterator[str]:
     yield f"{report.lines:>12,} lines read"
     for name in ("added", "changed", "known", "dropped", "bad"):
         yield f"{getattr(report, name):>12,} {name}"
-    yield f"To take it back: stats events undo-import {report.import_id}"
+    if report.added + report.changed + report.known:
+        yield f"To take it back: stats events undo-import {report.import_id}"
 
 
 def _undo_lines(report: UndoReport) -> Iterator[str]:

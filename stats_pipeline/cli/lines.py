@@ -87,9 +87,14 @@ def open_lines(name: str, *, longest_bytes: int) -> Iterator[OpenFile]:
             yield OpenFile(name, file, _unpacked(file), longest_bytes)
 
 
+def is_readable_once(name: str) -> bool:
+    """Tell whether what was read of it is gone: of standard input or a pipe, as `<(...)`."""
+    return name == STANDARD_INPUT or not Path(name).is_file()
+
+
 def size_bytes(name: str) -> int:
-    """Return how large the file is; 0 for standard input."""
-    if name == STANDARD_INPUT:
+    """Return how large the file is; 0 for what can be read only once."""
+    if is_readable_once(name):
         return 0
     try:
         return Path(name).stat().st_size

@@ -26,8 +26,11 @@ def apply(output: Output, dry_run: bool) -> None:
     """Delete what may not be kept any longer.
 
     Dead letters and spooled messages that are older than STATS_GRACE_DAYS, and the keys of visitor
-    ids whose time is over for that long. Prints what was deleted. To be run once a day, which
-    `stats serve` and Celery's beat do by themselves, and on each host that has a spool.
+    ids whose time is over for that long. Events that are older than the retention_days of their
+    type: their time is closed first, and an hour later whole indices go, where every aggregation
+    has counted them. Rows stay. Prints what was deleted, and what is kept and why. To be run once
+    a day, which `stats serve` and Celery's beat do by themselves, and on each host that has a
+    spool.
     """
     report = current_stats.apply_retention(dry_run)
     output.result(report.as_dict(), _lines(report))
@@ -41,6 +44,8 @@ def _lines(report: RetentionReport) -> Iterator[str]:
             ("dead letters", report.dead_letters),
             ("spooled messages", report.spooled_messages),
             ("keys of visitor ids", report.salts),
+            ("events", report.events),
+            ("entries of the ledger", report.ledger),
         )
         for whose, number in numbers.items()
     ]
@@ -49,3 +54,9 @@ def _lines(report: RetentionReport) -> Iterator[str]:
         yield from table(rows, ("what", "of", done))
     else:
         yield f"Nothing is from before {report.before}"
+    for name, moment in report.closing_before.items():
+        yield f"{name}: events before {moment} are too late"
+    for name, moment in report.sealed_before.items():
+        yield f"{name}: rows that end by {moment} are final"
+    for index, why in report.kept.items():
+        yield f"{index} is kept: {why}"

@@ -8,7 +8,7 @@ import click
 
 from stats_pipeline import current_stats
 from stats_pipeline.cli.errors import UserError
-from stats_pipeline.cli.lines import open_lines, size_bytes
+from stats_pipeline.cli.lines import is_readable_once, open_lines, size_bytes
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output, Progress
 from stats_pipeline.pipeline.moving.event_lines import LONGEST_LINE_BYTES
@@ -40,6 +40,11 @@ def import_rows(output: Output, aggregation: str, file: str, source: str) -> Non
     events; all rows or none. No update and no reset touches them, and their `source` tells them
     apart. Importing them again changes nothing, a changed row takes its new numbers.
     """
+    if is_readable_once(file):
+        raise UserError(
+            f"{file} can be read only once, but rows are read twice, so that all or none are "
+            "imported: write them to a file first"
+        )
     history = current_stats.moving.history(aggregation, source)
     with output.progress("Reading") as progress:
         report = history.take(lambda: _lines_of(file, progress))

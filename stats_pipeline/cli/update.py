@@ -81,6 +81,12 @@ def _say(output: Output, report: UpdateReport) -> None:
         color = False if os.environ.get("NO_COLOR") else None
         for line in _sentences(report):
             click.secho(one_line(line), fg="green", color=color)
+    for name, each in report.aggregations.items():
+        if each.sealed_before:
+            output.warning(
+                f"{name}: rows that end by {each.sealed_before} stay as they are, since their "
+                "events are deleted (retention_days)"
+            )
     fail_if_any({name: each.error for name, each in report.aggregations.items()})
 
 

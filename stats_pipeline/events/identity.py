@@ -77,3 +77,11 @@ def document_version(
     revision = int(event.get("revision", 0))
     version = (milliseconds << REVISION_BITS | revision) << TIE_BITS | tie
     return version << 1 | (not is_imported)
+
+
+def erased_version(version: int) -> int:
+    """Return a version above that of every copy of the very event, but below its corrections.
+
+    Copies still come by the queue, and from whoever read the event to set its flag.
+    """
+    return (version | 1) + 2

@@ -10,9 +10,10 @@ import json
 import os
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 from uuid import uuid4
@@ -28,11 +29,18 @@ MESSAGE_BYTES = 250_000
 #: A larger message is a stranger's: ours have `MESSAGE_BYTES` or one event, and a short head.
 LARGEST_MESSAGE_BYTES = 4_000_000
 
-#: Of a publisher's name. What is longer is a stranger's.
-LONGEST_PUBLISHER = 300
+#: Of a publisher's name, in UTF-8: stores take ids of 512. What is longer is a stranger's.
+LONGEST_PUBLISHER_BYTES = 300
+
+#: More is a stranger's, and none of it an event: so many would not fit into a message.
+MOST_EVENTS = 100_000
 
 #: Given-up messages that one message reports; those behind them are left to the next one.
 REPORTED_AT_ONCE = 1_000
+
+#: After so long without a message the next one is a new publisher's: the numbers before it may have
+#: expired in the ledger, which would look like a hole. As long as the shortest grace period.
+IDLE_SECONDS = 24 * 60 * 60
 
 #: Given-up messages that a process remembers. Of those before them only the hole is left.
 REMEMBERED = 10_000
@@ -74,6 +82,20 @@ class Outgoing:
     reports: tuple[GivenUp, ...] = ()
 
 
+def _new_name() -> str:
+    # Says where to look when something is missing.
+    return f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex}"
+
+
+@dataclass(slots=True)
+class _Series:
+    """Be the numbers of one publisher: its name, the last number, and when that was given."""
+
+    publisher: str = field(default_factory=_new_name)
+    last: int = 0
+    used_at: float = field(default_factory=time.monotonic)
+
+
 class Numbering:
     """Number the messages of one process, for each queue from 1 on.
 
@@ -81,26 +103,20 @@ class Numbering:
     """
 
     def __init__(self) -> None:
-        #: Says where to look when something is missing.
-        self.publisher = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex}"
-        self._last: dict[str, int] = {}
+        self._series: dict[str, _Series] = {}
         self._given_up: dict[str, deque[GivenUp]] = {}
         self._lock = threading.Lock()
 
     def number(self, queue_name: str, events: Iterable[bytes]) -> list[Outgoing]:
         """Return messages that hold these events (each as `to_json` returned it), in order."""
         with self._lock:
-            reports = tuple(islice(self._given_up.get(queue_name, ()), REPORTED_AT_ONCE))
-            messages = []
-            for batch in _in_batches(events):
-                sequence = self._last[queue_name] = self._last.get(queue_name, 0) + 1
-                head = {"publisher": self.publisher, "sequence": sequence}
-                if reports:
-                    head |= {"given_up": [[g.sequence, g.events, g.is_lost] for g in reports]}
-                body = b'%b, "events": [%b]}' % (json.dumps(head).encode()[:-1], b", ".join(batch))
-                messages.append(Outgoing(queue_name, sequence, len(batch), body, reports))
-                reports = ()
-            return messages
+            return self._number(queue_name, _in_batches(events))
+
+    def reporting(self) -> list[Outgoing]:
+        """Return messages without events that say what is still to be reported."""
+        with self._lock:
+            names = [name for name, given_up in self._given_up.items() if given_up]
+            return [message for name in names for message in self._number(name, [[]])]
 
     def confirm(self, messages: Sequence[Outgoing]) -> None:
         """Note that these messages are on their way, and with them what they report."""
@@ -117,6 +133,32 @@ class Numbering:
             for message in messages:
                 known = self._given_up.setdefault(message.queue_name, deque(maxlen=REMEMBERED))
                 known.append(GivenUp(message.sequence, message.events, is_lost))
+
+    def _number(self, queue_name: str, batches: Iterable[Sequence[bytes]]) -> list[Outgoing]:
+        reports = tuple(islice(self._given_up.get(queue_name, ()), REPORTED_AT_ONCE))
+        messages = []
+        for batch in batches:
+            series = self._used(queue_name, is_bound=bool(reports))
+            head: dict[str, Any] = {"publisher": series.publisher, "sequence": series.last}
+            if reports:
+                head |= {"given_up": [[g.sequence, g.events, g.is_lost] for g in reports]}
+            body = b'%b, "events": [%b]}' % (json.dumps(head).encode()[:-1], b", ".join(batch))
+            messages.append(Outgoing(queue_name, series.last, len(batch), body, reports))
+            reports = ()
+        return messages
+
+    def _used(self, queue_name: str, *, is_bound: bool) -> _Series:
+        """Return the series that the next message belongs to, with its number as the last one.
+
+        What is reported is bound to the name under which it was numbered.
+        """
+        now = time.monotonic()
+        series = self._series.get(queue_name)
+        if series is None or (now - series.used_at >= IDLE_SECONDS and not is_bound):
+            series = self._series[queue_name] = _Series()
+        series.last += 1
+        series.used_at = now
+        return series
 
 
 def by_queue(messages: Iterable[Outgoing]) -> dict[str, list[Outgoing]]:
@@ -140,11 +182,12 @@ def decode(body: bytes) -> Received:
     events = message.get("events") if isinstance(message, dict) else None
     if not isinstance(events, list):
         raise ValueError('expected {"events": [...]}')
+    if len(events) > MOST_EVENTS:
+        raise ValueError(f"the message has more than {MOST_EVENTS:,} events")
     if is_deeper(events, 1 + DEEPEST_NESTING):
         raise ValueError("the message is nested too deeply")
     publisher, sequence = message.get("publisher"), message.get("sequence")
-    is_numbered = isinstance(publisher, str) and 0 < len(publisher) <= LONGEST_PUBLISHER
-    if not is_numbered or not _is_count(sequence):
+    if not _is_name(publisher) or not _is_count(sequence):
         return Received(events)
     return Received(events, publisher, sequence, tuple(_given_up(message.get("given_up"))))
 
@@ -163,9 +206,18 @@ def _in_batches(events: Iterable[bytes]) -> list[list[bytes]]:
 
 
 def _given_up(value: object) -> Iterator[GivenUp]:
-    for entry in value if isinstance(value, list) else ():
+    for entry in value[:REPORTED_AT_ONCE] if isinstance(value, list) else ():
         if isinstance(entry, list) and len(entry) == 3 and all(map(_is_count, entry[:2])):
             yield GivenUp(entry[0], entry[1], bool(entry[2]))
+
+
+def _is_name(value: object) -> bool:
+    # It becomes a part of an id: a lone surrogate, which is not printable, can't be stored.
+    return (
+        isinstance(value, str)
+        and value.isprintable()
+        and 0 < len(value.encode()) <= LONGEST_PUBLISHER_BYTES
+    )
 
 
 def _is_count(value: object) -> bool:

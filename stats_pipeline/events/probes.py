@@ -20,8 +20,11 @@ from stats_pipeline.stores.protocol import Record, State
 
 KIND = "probe"
 
-#: A message is a probe if it begins so; large ones need not be read for that.
+#: A message is a probe if it begins so.
 _BEGIN = b'{"probe": '
+
+#: A larger message is none of ours.
+_LARGEST_BYTES = 1_000
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -52,7 +55,7 @@ def encode(probe: Probe) -> bytes:
 
 def read(body: bytes) -> Probe | None:
     """Return the probe that a message is, None for every other message."""
-    if not body.startswith(_BEGIN):
+    if len(body) > _LARGEST_BYTES or not body.startswith(_BEGIN):
         return None
     try:
         head = json.loads(body)["probe"]

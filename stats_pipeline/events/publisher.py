@@ -66,7 +66,7 @@ class Publisher:
 
     def _own(self) -> Buffer:
         # One step, so that threads which come at the same time get the same.
-        own: Buffer = self.__dict__.setdefault("_buffer", Buffer())
+        own: Buffer = self.__dict__.get("_buffer") or self.__dict__.setdefault("_buffer", Buffer())
         return own
 
     def emit(self, queue_name: str, events: Sequence[Event]) -> None:
@@ -156,7 +156,9 @@ class Publisher:
         if thread is not None:
             thread.join(EXIT_SECONDS)
         # A thread that still waits for the broker ends with the process, and its batch with it.
-        self._to_spool(own, [*own.in_flight, *own.numbered(own.waiting)])
+        if self._to_spool(own, [*own.in_flight, *own.numbered(own.waiting)]):
+            # No later message says what was given up before.
+            self._to_spool(own, own.numbering.reporting())
         self.forget()
 
     def hold(self, *, timeout_seconds: float) -> threading.Condition:
@@ -168,10 +170,12 @@ class Publisher:
 
     def _start(self, own: Buffer) -> None:
         if own.thread is None:
-            own.thread = threading.Thread(
+            thread = threading.Thread(
                 target=self._run, args=(own,), name="stats-publisher", daemon=True
             )
-            own.thread.start()
+            thread.start()
+            # Not before: where the system has no room for a thread, the next event tries again.
+            own.thread = thread
             if multiprocessing.parent_process() is not None:
                 # Such a child, where it was forked, ends without Python's exit handlers.
                 Finalize(None, lifetime.close_all, exitpriority=0)
@@ -187,11 +191,13 @@ class Publisher:
                 own.in_flight += own.numbered(own.waiting)
                 own.waiting.clear()
                 own.is_sending, own.is_asked = True, False
-            kept = self._send(own)
+            # What was given up is told at once, since perhaps no event follows.
+            kept = self._send(own, own.in_flight) or self._send(own, own.numbering.reporting())
             if self._may_be_spooled:
                 # Before it is tried: another thread may spool something meanwhile.
                 self._may_be_spooled = False
-                if not self.resend():
+                # Not for longer: what is emitted meanwhile is in memory only.
+                if not self.resend(time.monotonic() + RESEND_SECONDS):
                     self._may_be_spooled = True
             with own.changed:
                 own.in_flight, own.is_sending = kept, False
@@ -205,10 +211,10 @@ class Publisher:
         else:
             own.changed.wait_for(lambda: own.waiting or own.is_closing or self._may_be_spooled)
 
-    def _send(self, own: Buffer) -> list[Outgoing]:
-        """Send what is in flight, queue by queue; return what has to stay in memory."""
+    def _send(self, own: Buffer, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
+        """Send these messages, queue by queue; return what has to stay in memory."""
         kept: list[Outgoing] = []
-        for name, messages in by_queue(own.in_flight).items():
+        for name, messages in by_queue(outgoing).items():
             try:
                 self._publish(own, messages)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be lost by it
@@ -239,9 +245,12 @@ class Publisher:
         own.numbering.confirm(messages)
         self.counts[outcome] += sum(message.events for message in messages)
 
-    def _to_spool(self, own: Buffer, messages: Sequence[Outgoing]) -> None:
-        """Put messages for which memory has no room where they need no broker; else lose them."""
-        target = self._queue if self._spool is None else self._spool
+    def _to_spool(self, own: Buffer, messages: Sequence[Outgoing]) -> bool:
+        """Put messages for which memory has no room where they need no broker; else lose them.
+
+        Tells whether none is lost.
+        """
+        target, is_whole = self._queue if self._spool is None else self._spool, True
         for name, group in by_queue(messages).items():
             count = sum(message.events for message in group)
             try:
@@ -250,9 +259,12 @@ class Publisher:
                 own.numbering.give_up(group, is_lost=True)
                 self.counts["lost"] += count
                 logger.error("LOST: %d events for %s: %s", count, name, error)
+                is_whole = False
             else:
+                own.numbering.confirm(group)
                 self.counts["spooled"] += count
         self._resend_soon(own)
+        return is_whole
 
     def _resend_soon(self, own: Buffer) -> None:
         with own.changed:

@@ -18,6 +18,7 @@ from stats_pipeline.intervals import HOUR
 from stats_pipeline.model import Filter
 from stats_pipeline.reports import Balance, Missing
 from stats_pipeline.stores.protocol import Snapshot
+from stats_pipeline.stores.seals import read_seal
 
 if TYPE_CHECKING:
     from stats_pipeline.pipeline.pipeline import Pipeline
@@ -30,8 +31,9 @@ ELSEWHEN = "other times"
 
 @dataclass(slots=True)
 class _Sums:
-    """Add up the entries of one event type."""
+    """Add up the entries of one event type, but for the hours before `since`."""
 
+    since: datetime | None = None
     hours: dict[datetime | None, Hour] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
     given_up: Counter[str] = field(default_factory=Counter)
@@ -39,11 +41,16 @@ class _Sums:
 
     def add(self, entry: Entry) -> None:
         if entry.status == "processed":
-            for hour, counts in entry.hours.items():
+            known = {hour: n for hour, n in entry.hours.items() if not self._is_left_out(hour)}
+            for hour, counts in known.items():
                 self.hours.setdefault(hour, Hour()).add(counts)
-            self.reasons.update(entry.reasons)
+            if known:
+                self.reasons.update(entry.reasons)
         else:
             self.given_up[entry.status] += entry.events
+
+    def _is_left_out(self, hour: datetime | None) -> bool:
+        return self.since is not None and hour is not None and hour < self.since
 
     @property
     def total(self) -> Hour:
@@ -56,17 +63,20 @@ class _Sums:
 def balance_of(pipeline: Pipeline, event_type: str) -> Balance:
     """Return the balance of one active event type; reads its whole ledger."""
     definition = pipeline.registries.event_type(event_type)
-    sums = _Sums()
+    since = read_seal(pipeline.store.state, definition.alias).sealed_before
+    sums = _Sums(since=since)
     for entry, missing in _with_holes(pipeline.ledger.read(event_type)):
         sums.add(entry)
         sums.missing += missing
     pipeline.store.refresh([definition.alias])
     with pipeline.store.snapshot([definition.alias]) as events:
-        stored = events.count(Filter())
+        everything = Filter() if since is None else Filter().between("timestamp", since)
+        stored = events.count(everything)
         surplus = dict(_surplus(events, stored, sums.hours))
     total = sums.total
     name = definition.queue_name
     return Balance(
+        since=None if since is None else format_time(since),
         accepted=total.accepted,
         stored=stored,
         duplicates=total.accepted - stored - total.dropped - total.dead,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from stats_pipeline.clock import format_time
 from stats_pipeline.errors import StatsError, StoreError
+from stats_pipeline.events.messages import decode
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import EventDefinition
 from stats_pipeline.stores.protocol import Snapshot
@@ -97,10 +97,10 @@ def _oldest(pipeline: Pipeline, queue_name: str) -> str | None:
     if message is None:  # A worker was faster.
         return None
     try:
-        events = json.loads(message.body)["events"]
+        events = decode(message.body).events
         times = [event["received_at"] for event in events if "received_at" in event]
         return min(times, default=None)
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError):
         return None  # It is none of ours, and will be a dead letter.
 
 

@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stats_pipeline.aggregations.update import AggregationUpdate, HandOver, read_as_of
+from stats_pipeline.aggregations.as_of import read_as_of
+from stats_pipeline.aggregations.update import AggregationUpdate, HandOver
 from stats_pipeline.clock import Clock, SystemClock
 from stats_pipeline.errors import InvalidEvent
 from stats_pipeline.events.dead_letters import DeadLetters
@@ -22,6 +23,7 @@ from stats_pipeline.pipeline.balance import balance_of
 from stats_pipeline.pipeline.connections import Connections, Places
 from stats_pipeline.pipeline.doctor import DoctorReport, Hop, diagnose
 from stats_pipeline.pipeline.intake import Intake
+from stats_pipeline.pipeline.losses import LossReport, acknowledge_loss
 from stats_pipeline.pipeline.moving import Moving
 from stats_pipeline.pipeline.processing import Processing
 from stats_pipeline.pipeline.retention import apply
@@ -265,6 +267,10 @@ class Pipeline(Places):
         if not dry_run:
             self.run_log.keep("retention", started, done=report.totals, errors=report.errors)
         return report
+
+    def acknowledge_loss(self, index: str) -> LossReport:
+        """Get on without an event index that is lost for good (see `acknowledge_loss`)."""
+        return acknowledge_loss(self, index)
 
     def init(self) -> dict[str, Any]:
         """Create the queues and install the templates; safe to repeat. Returns their names."""

@@ -2,7 +2,8 @@
 
 One setting, `STATS_GRACE_DAYS`, says how long raw data lives at most: what could not be counted
 (dead letters, spooled messages), and the keys that make a visitor's id of it (salts). So a dead
-letter never outlives the key of its time.
+letter never outlives the key of its time. How long stored events live is said by each event type
+(`retention_days`, see `stats_pipeline.pipeline.sealing`).
 
 Each kind of thing is one `_Part`; they don't depend on each other, and one that fails does not stop
 the others. All of it may be repeated and run at several places at once. The spool is that of this
@@ -21,6 +22,7 @@ from stats_pipeline.clock import format_time
 from stats_pipeline.errors import StatsError
 from stats_pipeline.events import probes
 from stats_pipeline.events.salts import destroy_salts
+from stats_pipeline.pipeline.sealing import Sealed, Sealing
 from stats_pipeline.reports import RetentionReport
 from stats_pipeline.text import get_logger
 
@@ -58,6 +60,7 @@ def apply(pipeline: Pipeline, *, dry_run: bool) -> RetentionReport:
     }
     deleted: dict[str, Mapping[str, int]] = {}
     errors: dict[str, str] = {}
+    sealed = _sealed(run, errors)
     for name, part in parts.items():
         try:
             deleted[name] = part(run)
@@ -70,8 +73,33 @@ def apply(pipeline: Pipeline, *, dry_run: bool) -> RetentionReport:
         dead_letters=deleted.get("dead_letters", {}),
         spooled_messages=deleted.get("spooled_messages", {}),
         salts=deleted.get("salts", {}),
+        closing_before=_times({n: each.seal.closing_before for n, each in sealed.items()}),
+        sealed_before=_times({n: each.seal.sealed_before for n, each in sealed.items()}),
+        events={index: n for each in sealed.values() for index, n in each.events.items()},
+        kept={index: why for each in sealed.values() for index, why in each.kept.items()},
+        ledger={n: each.entries for n, each in sealed.items() if each.entries},
         errors=errors,
     )
+
+
+def _sealed(run: _Run, errors: dict[str, str]) -> dict[str, Sealed]:
+    """Seal and delete the events of each active type whose events don't stay for ever."""
+    registries, sealed = run.pipeline.registries, {}
+    for name in registries.active_event_types:
+        try:
+            definition = registries.event_type(name)
+            days = definition.config.retention_days
+            if days is not None:
+                sealing = Sealing(run.pipeline, definition, dry_run=run.dry_run)
+                sealed[name] = sealing.apply(days, before=run.before)
+        except StatsError as error:
+            logger.error("Retention of %s: %s", name, error)
+            errors[name] = str(error)
+    return sealed
+
+
+def _times(moments: Mapping[str, datetime | None]) -> dict[str, str]:
+    return {name: format_time(moment) for name, moment in moments.items() if moment is not None}
 
 
 def _dead_letters(run: _Run) -> Mapping[str, int]:

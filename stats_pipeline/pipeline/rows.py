@@ -27,11 +27,13 @@ def declared_rows(
     definition = registries.aggregation(aggregation)
     return Rows(
         alias=definition.alias,
+        aggregation=aggregation,
         types=definition.template.types,
         interval=definition.config.aggregation_interval,
         zone=definition.config.time_zone,
         dimensions=definition.config.aggregation_field,
         metrics=definition.config.metrics,
+        salt_windows=definition.salt_windows,
     )
 
 

@@ -9,18 +9,20 @@ from typing import Any
 
 from stats_pipeline.errors import DefinitionError
 from stats_pipeline.intervals import INTERVALS, IntervalName, is_shorter, load_zone
-from stats_pipeline.metrics import Metric, parse_metric
+from stats_pipeline.metrics import Metric, Unique, parse_metric, sketch_field
 from stats_pipeline.model import Event, Importable
 from stats_pipeline.registry.items import check_keys
 from stats_pipeline.registry.order import check_order
 
 SECONDS_A_DAY = 86_400
 SECONDS_AN_HOUR = 3_600
+#: Longer is for ever, and time itself has an end for Python.
+MOST_RETENTION_DAYS = 36_500
 INDEX_INTERVALS: tuple[IntervalName, ...] = ("day", "week", "month", "quarter", "year")
 SALT_WINDOWS = ("hour", "day", "week", "month", "quarter", "year", "forever")
 
 #: Registered values that this version can't honour: it refuses them rather than ignoring them.
-NOT_YET = {"retention_days": None, "keep_agent": False}
+NOT_YET = {"keep_agent": False}
 
 DOUBLE_CLICK_RULES = ("fixed", "sliding")
 
@@ -53,7 +55,7 @@ class ProcessorConfig:
             kept; ``sliding``: an event does not count if another one follows within the window.
         salt_window: how long a visitor id stays the same.
         index_interval: the period of one index.
-        retention_days: None, for ever.
+        retention_days: how long events are kept at least; None: for ever. Rows stay.
         keep_agent: False.
     """
 
@@ -112,6 +114,7 @@ def read_processor_config(raw: Mapping[str, Any], *, owner: str) -> ProcessorCon
     _check_choice(config.double_click_rule, DOUBLE_CLICK_RULES, "double_click_rule", owner)
     _check_choice(config.salt_window, SALT_WINDOWS, "salt_window", owner)
     _check_window(config, owner)
+    _check_retention(config.retention_days, owner)
     _check_choice(config.index_interval, INDEX_INTERVALS, "index_interval", owner)
     return config
 
@@ -133,6 +136,14 @@ def _check_window(config: ProcessorConfig, owner: str) -> None:
         raise DefinitionError(
             f"{owner}: double_click_window={window} does not divide the hour of "
             "salt_window='hour': a visitor would have two ids in one window"
+        )
+
+
+def _check_retention(days: object, owner: str) -> None:
+    if days is not None and (type(days) is not int or not 1 <= days <= MOST_RETENTION_DAYS):
+        raise DefinitionError(
+            f"{owner}: retention_days={days!r} must be whole days, from 1 to "
+            f"{MOST_RETENTION_DAYS}; None keeps events for ever"
         )
 
 
@@ -167,13 +178,14 @@ def _check_row(config: AggregatorConfig, owner: str) -> None:
             f"aggregation_interval={interval!r}; an index holds whole intervals"
         )
     names = [*ROW_FIELDS, *config.aggregation_field, *config.metrics]
+    names += [sketch_field(n) for n, m in config.metrics.items() if isinstance(m, Unique)]
     # A dimension copied under its own name is no second field.
     dimensions = set(config.aggregation_field)
     names += [to for to, source in config.copy_fields.items() if not to == source in dimensions]
     for name in {name for name in names if names.count(name) > 1}:
         raise DefinitionError(
-            f"{owner}: a row would have two fields {name!r}; dimensions, metrics and copied "
-            f"fields need names of their own, other than {', '.join(ROW_FIELDS)}"
+            f"{owner}: a row would have two fields {name!r}; dimensions, metrics, their sketches "
+            f"and copied fields need names of their own, other than {', '.join(ROW_FIELDS)}"
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC
 from functools import cached_property
 from typing import Any
 
@@ -14,8 +13,19 @@ from stats_pipeline.clock import format_time
 from stats_pipeline.errors import DefinitionError, nearest
 from stats_pipeline.fields import FILTERABLE, GROUPABLE, NUMBERS, WHOLE_NUMBERS
 from stats_pipeline.importing import load, load_callables
-from stats_pipeline.intervals import IntervalName, has_whole_hours
-from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum, Unique
+from stats_pipeline.intervals import IntervalName
+from stats_pipeline.metrics import (
+    Count,
+    First,
+    Last,
+    Max,
+    Mean,
+    Metric,
+    Min,
+    Sum,
+    Unique,
+    sketch_field,
+)
 from stats_pipeline.model import Aggregation, EventBuilder, EventType, Filter, Preprocessor
 from stats_pipeline.registry.config import (
     AggregatorConfig,
@@ -23,8 +33,10 @@ from stats_pipeline.registry.config import (
     read_aggregator_config,
     read_processor_config,
 )
+from stats_pipeline.registry.event_needs import check_retention, rows_follow_from_days
 from stats_pipeline.registry.items import Item
 from stats_pipeline.registry.order import check_order
+from stats_pipeline.registry.salt_windows import check_salt_window, salt_windows
 from stats_pipeline.templates import IndexTemplate, complete_template, load_template
 
 KEYWORD = {"type": "keyword"}
@@ -32,6 +44,7 @@ DATE = {"type": "date"}
 BOOLEAN = {"type": "boolean"}
 LONG = {"type": "long"}
 DOUBLE = {"type": "double"}
+BINARY = {"type": "binary"}
 
 #: What every stored event may have, beside the fields of its template.
 EVENT_FIELDS: Mapping[str, Mapping[str, Any]] = {
@@ -50,20 +63,12 @@ EVENT_FIELDS: Mapping[str, Mapping[str, Any]] = {
     "click_key": KEYWORD,
     "previous_click_key": KEYWORD,
     "is_double_click": BOOLEAN,
+    # Only of what was imported; see `stats_pipeline.pipeline.moving.imports`.
+    "import_ids": KEYWORD,
 }
 
 #: Names become parts of index and queue names, which Elasticsearch wants in lower case.
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
-
-#: Salt window -> the intervals that lie within one of it.
-WITHIN: Mapping[str, tuple[IntervalName, ...]] = {
-    "hour": ("hour",),
-    "day": ("hour", "day"),
-    "week": ("hour", "day", "week"),
-    "month": ("hour", "day", "month"),
-    "quarter": ("hour", "day", "month", "quarter"),
-    "year": ("hour", "day", "month", "quarter", "year"),
-}
 
 #: What an operator can do where `EventDefinition.fixed_values` have changed.
 FIXED_EVENT_WAY_OUT = "set it back, or register the events under a new event type"
@@ -159,8 +164,22 @@ class AggregationDefinition:
         config = read_aggregator_config(self.declaration.aggregator_config, owner=self.title)
         event = self._event_type(config.event)
         _check_fields(config, event.template.types, self.title)
-        _check_salts(config, event, self.title)
+        check_salt_window(config, event.config, owner=self.title, event_title=event.title)
+        days = event.config.retention_days
+        # Without it, nothing is loaded that is not needed yet.
+        if days is not None and not rows_follow_from_days(config, self.aggregator_class):
+            check_retention(config, days, owner=self.title, event_title=event.title)
         return config
+
+    @cached_property
+    def follows_from_days(self) -> bool:
+        """Tell whether the rows of an interval are put together from those of its days."""
+        return rows_follow_from_days(self.config, self.aggregator_class)
+
+    @property
+    def salt_windows(self) -> Mapping[str, IntervalName]:
+        """Return metric -> salt window, for those that count visitors whose ids change."""
+        return salt_windows(self.config, self.event.config)
 
     @cached_property
     def modifiers(self) -> tuple[Callable[[Filter], Filter], ...]:
@@ -185,7 +204,9 @@ class AggregationDefinition:
         if self.declaration.templates:
             names = [self.alias_name, self.name]
             body = load_template(self.declaration.templates, names, owner=self.title)
-        return complete_template(self.alias, body, self._row_fields(), owner=self.title)
+        template = complete_template(self.alias, body, self._row_fields(), owner=self.title)
+        _check_sketches(self.config, template.types, self.title)
+        return template
 
     def _row_fields(self) -> dict[str, Mapping[str, Any]]:
         config, event_fields = self.config, self.event.template.properties
@@ -194,12 +215,16 @@ class AggregationDefinition:
             "start": DATE,
             "end": DATE,
             "count": LONG,
+            # Only of rows that were counted elsewhere.
+            "source": KEYWORD,
         }
         fields |= {name: event_fields[name] for name in config.aggregation_field}
         for target, source in config.copy_fields.items():
             fields[target] = event_fields[source] if isinstance(source, str) else KEYWORD
         for name, metric in config.metrics.items():
             fields[name] = _metric_mapping(metric, event_fields)
+            if isinstance(metric, Unique):
+                fields[sketch_field(name)] = BINARY
         return fields
 
 
@@ -238,33 +263,14 @@ def _check_fields(config: AggregatorConfig, types: Mapping[str, str], owner: str
             _check_field(metric.field, types, None, where, "")
 
 
-def _check_salts(config: AggregatorConfig, event: EventDefinition, owner: str) -> None:
-    """Refuse exact visitors of an interval in which one visitor has several ids.
-
-    Beyond a salt window nobody can tell that two ids are one person; a sum would count it twice.
-    """
-    counts_visitors = any(
-        isinstance(metric, Unique) and metric.field == "visitor_id"
-        for metric in config.metrics.values()
-    )
-    window = event.config.salt_window
-    if not counts_visitors or window == "forever" or not _is_anonymized(event.config):
-        return
-    is_aligned = config.time_zone is UTC or (
-        config.aggregation_interval == "hour" and has_whole_hours(config.time_zone)
-    )
-    if config.aggregation_interval not in WITHIN[window] or not is_aligned:
-        raise DefinitionError(
-            f"{owner}: visitors can't be told apart over one {config.aggregation_interval} of "
-            f"{config.time_zone}, since their ids change with salt_window={window!r} (UTC) of "
-            f"{event.title}; allowed in UTC: {', '.join(WITHIN[window])}. Give the event type a "
-            "longer salt_window, or count 'unique_session_id'"
-        )
-
-
-def _is_anonymized(config: ProcessorConfig) -> bool:
-    names = (getattr(entry, "__name__", entry) for entry in config.preprocessors)
-    return any(str(name).endswith("anonymize_user") for name in names)
+def _check_sketches(config: AggregatorConfig, types: Mapping[str, str], owner: str) -> None:
+    for name, metric in config.metrics.items():
+        sketch = sketch_field(name)
+        if isinstance(metric, Unique) and types[sketch] != BINARY["type"]:
+            raise DefinitionError(
+                f"{owner}: its template gives {sketch!r} the type {types[sketch]}, but the sketch "
+                f"of {name!r} is stored there; leave that field out of the template"
+            )
 
 
 def _check_field(

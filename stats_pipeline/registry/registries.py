@@ -113,6 +113,14 @@ class Registries:
             (name for name in self.aggregation_items if row_alias(name) == alias_name), None
         )
 
+    def aggregations_of(self, event_type: str) -> list[str]:
+        """Return the names of the aggregations that count this event type."""
+        return [
+            name
+            for name, item in self.aggregation_items.items()
+            if item.keys.get(AGGREGATIONS.nested_key, {}).get("event") == event_type
+        ]
+
     # Queries
 
     @cached_property
@@ -132,7 +140,9 @@ class Registries:
         """Refuse what is wrong in the host's configuration; loads only what it names."""
         for name, overrides in self._settings[EVENTS.setting].items():
             definition = self.event_type(name)
-            definition.config  # noqa: B018 - worked out and checked on first use
+            config = definition.config  # worked out and checked on first use
+            if config.retention_days is not None:
+                self._check_retention(name)
             if "preprocessors" in overrides.get("processor_config", {}):
                 definition.preprocessors  # noqa: B018
         for name in self._settings[AGGREGATIONS.setting]:
@@ -141,6 +151,11 @@ class Registries:
             query = self.query(name)
             if QUERIES.nested_key in overrides:
                 query.check_config()
+
+    def _check_retention(self, event_type: str) -> None:
+        """Refuse what would need events of this type for longer than they are kept."""
+        for name in self.aggregations_of(event_type):
+            self.aggregation(name).config  # noqa: B018
 
     def _collect(self, group: Group, unknown: type[UnknownName]) -> dict[str, Item]:
         items = unite(registered_items(group))

@@ -1,12 +1,15 @@
 """Event indices: created once, on purpose, and remembered by name and UUID.
 
 An index that was deleted or replaced behind our back is noticed by that: it is an operator's fault
-for the intervals that it covers, and never makes rows empty.
+for the intervals that it covers, and never makes rows empty. What retention deletes, and a loss
+that somebody has acknowledged, leaves a tombstone in its record, so that the index is never made
+again and nobody computes anything from what is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from stats_pipeline.errors import IndexLost
@@ -15,6 +18,12 @@ from stats_pipeline.stores.protocol import Record, Store
 from stats_pipeline.templates import IndexTemplate
 
 KIND = "index"
+
+#: Why there are no events any more, in the body of a tombstone.
+DELETED = "deleted"
+
+#: The tag of a tombstone of which nothing is left to clear away.
+GONE = "gone"
 
 
 class EventIndices:
@@ -65,21 +74,46 @@ class EventIndices:
     def covering(self, period: Period) -> list[str]:
         """Return the names of the recorded indices that may hold events of this period.
 
-        Read by key, so that an index is seen as soon as an event could be in it.
+        Read by key, so that an index is seen as soon as an event could be in it. Those with a
+        tombstone are left out; `is_whole` tells whether there are any.
 
         Raises:
             IndexLost: one of them is gone or is not the one that was recorded.
         """
-        records = self._records(period)
+        records = [record for record in self._records(period) if DELETED not in record.body]
         uuids = self._store.index_uuids([record.key for record in records]) if records else {}
         for record in records:
             if uuids.get(record.key) != record.body["uuid"]:
                 state = "is gone" if record.key not in uuids else "was replaced by another one"
                 raise IndexLost(
                     f"The index {record.key} {state}: its rows stay as they are. Restore it from "
-                    "a backup; until then its intervals can't be recomputed"
+                    "a backup; until then its intervals can't be recomputed. If it is lost for "
+                    f"good: `stats events acknowledge-loss {record.key}`"
                 )
         return [record.key for record in records]
+
+    def is_whole(self, period: Period) -> bool:
+        """Tell whether no index that had events of this period has a tombstone."""
+        return all(DELETED not in record.body for record in self._records(period))
+
+    def until(self, end: datetime) -> Iterator[tuple[Record, Period]]:
+        """Yield the records, and periods, of indices that end by then, oldest first.
+
+        Those of which nothing is left to clear away are left out.
+        """
+        found = self._store.state.find(KIND, group=self._template.alias, lacking=GONE, end=end)
+        for record in found:
+            if record.time is not None:
+                period = period_of(record.time, self._interval)
+                if period.end <= end:
+                    yield record, period
+
+    def bury(self, record: Record, why: str) -> Record | None:
+        """Put a tombstone in the place of this record; None where somebody else changed it."""
+        tombstone = replace(record, body={**record.body, DELETED: why})
+        if self._store.state.swap([tombstone]) != [True]:
+            return None
+        return self._store.state.get(KIND, [record.key])[0]
 
     def _records(self, period: Period) -> Sequence[Record]:
         state = self._store.state

@@ -36,9 +36,10 @@ def host_settings(
     *,
     aggregations: Mapping[str, Mapping[str, Any]] | None = None,
     aggregator_class: Any = None,
+    queries: Mapping[str, Any] | None = None,
     **processor_config: Any,
 ) -> dict[str, Any]:
-    """Return the settings of a host with the event type `visit` and these aggregator_configs."""
+    """Return a host's settings: event type `visit`, these `aggregator_config`s and queries."""
     templates = folder / "templates"
     templates.mkdir(exist_ok=True)
     (templates / "visit.json").write_text(json.dumps(TEMPLATE))
@@ -51,6 +52,7 @@ def host_settings(
             name: {"aggregator_config": {**DAILY, **config}, **chosen_class}
             for name, config in (aggregations or {"pages-agg": DAILY}).items()
         },
+        "STATS_QUERIES": queries or {},
     }
 
 

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stats_pipeline import StatAggregator
-from stats_pipeline.aggregations.day_rows import follows_from_days
 from stats_pipeline.clock import ManualClock, format_time
 from stats_pipeline.errors import DefinitionError, StoreUnavailable
 from stats_pipeline.metrics import Count, Max, Min, Sum
@@ -99,7 +98,7 @@ def test_a_year_that_was_counted_from_events_needs_a_reset(make: Make) -> None:
 def test_what_follows_from_days(make: Make, config: dict[str, Any], *, follows: bool) -> None:
     """Counts, sums and extremes do; what needs the events themselves does not."""
     pipeline = make(aggregations={"pages-agg": config})
-    assert follows_from_days(pipeline.registries.aggregation("pages-agg")) is follows
+    assert pipeline.registries.aggregation("pages-agg").follows_from_days is follows
 
 
 def test_a_range_of_a_long_interval_is_recomputed_as_a_whole(make: Make) -> None:

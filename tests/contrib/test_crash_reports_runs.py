@@ -6,7 +6,7 @@ about bookmarks are tested for what they are there for.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -121,13 +121,16 @@ def test_A000_10_any_number_of_updates_is_one_reset(server: Pipeline) -> None:
 
 
 def test_A000_11_A000_16_how_fresh_a_rollup_is_was_taken_before_it_read_anything(
-    make_embedded: Make,
+    make_embedded: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """D20: not when the run ended; the marks decide what is counted, not this time."""
     clock = TickingClock(START)
-    server = make_embedded(clock)
+    server = make_embedded(clock, **interrupted(BUILDS))
     take(server, HEARTBEAT, beats("01"))
     seen: list[str] = []
+    read_at: list[datetime] = []
+    look = staticmethod(lambda: read_at.append(clock.now()))
+    monkeypatch.setattr(InterruptedAggregator, "interrupt", look)
     report = update(server)
     ended = format_time(clock.now())
     for name in NAMES:
@@ -136,6 +139,9 @@ def test_A000_11_A000_16_how_fresh_a_rollup_is_was_taken_before_it_read_anything
         seen.append(format_time(as_of))
         assert report.started_at <= seen[-1] < ended
     assert seen == sorted(seen)
+    as_of = server.rows(None, BUILDS).as_of
+    assert as_of is not None
+    assert as_of < read_at[0]
 
 
 def test_A000_12_A000_13_a_report_of_the_moment_of_an_update_counts_exactly_once(

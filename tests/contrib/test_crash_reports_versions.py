@@ -103,6 +103,26 @@ def test_A000_48_flags_are_false_until_people_set_them_and_no_run_changes_them(
     assert (table["is_official"], table["is_beta"], table["heartbeats"]) == (False, True, 2.0)
 
 
+def test_a_version_of_which_only_history_is_known_has_no_first_day(server: Pipeline) -> None:
+    """Rows that were counted elsewhere need not have one; people may say when it was released."""
+    update(server)
+    row = {"start": "1970-01-01", "build_fingerprint": "B0", "count": 5, "heartbeats": 5}
+    history = server.moving.history("heartbeat-build-all-agg", "old")
+    assert history.take(lambda: [(1, json.dumps(row).encode())]).rows == 1
+    found = versions(server)["B0"]
+    assert (found["heartbeats"], found["first_seen"], found["released_on"]) == (5.0, None, None)
+    server.annotations.set("build_fingerprint", "B0", {"released_on": "2018-01-01"})
+    assert versions(server)["B0"]["released_on"] == "2018-01-01"
+
+
+@pytest.mark.parametrize("flag", ["no", "false", 0, 1])
+def test_a_flag_is_set_by_true_alone(server: Pipeline, flag: Any) -> None:
+    """A text such as "no" is no flag, though it is true to Python."""
+    seen_on(server, "2019-02-27")
+    server.annotations.set("build_fingerprint", "B1", {"is_official": flag})
+    assert versions(server)["B1"]["is_official"] is False
+
+
 def test_a_withdrawn_report_moves_the_first_day_forward(server: Pipeline) -> None:
     """First seen is what the reports say now, as every number is."""
     seen_on(server, "2019-02-20", "2019-02-27")

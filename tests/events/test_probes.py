@@ -34,6 +34,7 @@ def test_a_probe_is_read_as_it_was_written_and_holds_no_event() -> None:
         b'{"probe": {"id": "short", "valid_until": "2016-12-20T00:00:00Z"}}',
         b'{"probe": {"id": "0123456789abcdef0123456789abcdef", "valid_until": "soon"}}',
         b'{"probe": ' + b"[" * 100_000,
+        probes.encode(PROBE) + b" " * 1_000,
         json.dumps({"events": [], "probe": {}}).encode(),
     ],
 )

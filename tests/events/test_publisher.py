@@ -1,6 +1,7 @@
 """The publisher: what the queue does not take now is sent later, and hurts nothing else."""
 
 import multiprocessing
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -97,6 +98,44 @@ def test_a_child_of_multiprocessing_sends_the_rest_when_it_ends(
     child.join(PATIENCE_SECONDS)
     assert child.exitcode == 0
     assert queue.depth("x") == 1
+
+
+def test_a_spool_that_never_ends_does_not_keep_what_is_emitted(
+    publisher: Publisher, queue: MoodyQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in memory is lost with the process, so it gets its turn in between."""
+    send = queue.publish
+
+    def refill(name: str, bodies: Sequence[bytes]) -> None:
+        if name == "x" and not queue.depth("y"):
+            assert publisher._spool is not None
+            publisher._spool.publish("x", [b"more"])
+        send(name, bodies)
+
+    monkeypatch.setattr(queue, "publish", refill)
+    publisher._spool.publish("x", [b"first"])  # type: ignore[union-attr]
+    publisher.emit("x", [EVENT])
+    wait_until(lambda: queue.depth("x") > 2, timeout_seconds=PATIENCE_SECONDS)
+    publisher.emit("y", [EVENT])
+    queue.has("y", 1)
+
+
+def test_a_thread_that_can_not_be_started_is_tried_again(
+    publisher: Publisher, queue: MoodyQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system that has no room for it now may have some for the next event."""
+    start = threading.Thread.start
+
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    with pytest.raises(RuntimeError):
+        publisher.emit("x", [EVENT])
+    monkeypatch.setattr(threading.Thread, "start", start)
+    publisher.emit("y", [EVENT])
+    queue.has("x", 1)
+    queue.has("y", 1)
 
 
 def test_an_event_is_sent_as_it_was_when_it_was_emitted(

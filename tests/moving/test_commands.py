@@ -9,8 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,42 @@ def test_rows_come_in_and_go_by_their_source(run: Run, run_json: RunJson, tmp_pa
     assert result.exit_code == 2
     assert "line 1: it has no 'count'" in result.stdout
     assert run_json("rows", "delete", "access-log-agg", "--source", "old") == {"deleted": 1}
+
+
+def test_what_can_be_read_only_once_is_imported_whole_or_refused(
+    run: Run, run_json: RunJson, tmp_path: Path
+) -> None:
+    """A pipe in place of a file, as shells make them by `<(...)`: no line of it gets lost."""
+    event = {"event_id": "1", "timestamp": "2016-12-18T12:00:00Z", "path": "/a"}
+    with _pipe(json.dumps(event)) as pipe:
+        report = run_json("events", "import", "--type", "access-log", pipe)
+    assert (report["lines"], report["added"]) == (1, 1)
+    assert report["import_id"].startswith("stdin-")
+    with _pipe('{"start": "2010-01-01", "path": "/a", "count": 5}') as pipe:
+        result = run("rows", "import", "access-log-agg", pipe, "--source", "old")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "can be read only once" in result.stderr
+
+
+def test_an_import_that_breaks_off_says_how_it_is_taken_back(run: Run, tmp_path: Path) -> None:
+    """Before the error, since what could be read is imported."""
+    packed = gzip.compress(b"{}\n" * 1_000)
+    (tmp_path / "cut.gz").write_bytes(packed[:-10])
+    result = run("events", "import", str(tmp_path / "cut.gz"), "--import-id", "mine")
+    assert result.exit_code == 2
+    assert "stats events undo-import mine" in result.stderr
+    assert "damaged or cut off" in result.stderr
+
+
+@contextmanager
+def _pipe(line: str) -> Iterator[str]:
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, line.encode() + b"\n")
+        os.close(writing)
+        yield f"/dev/fd/{reading}"
+    finally:
+        os.close(reading)
 
 
 STATS = [sys.executable, "-c", "from stats_pipeline.cli import main; main()"]

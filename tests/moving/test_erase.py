@@ -1,5 +1,6 @@
 """Erasure: one person's events go, on request, as long as their keys live."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -8,9 +9,12 @@ import pytest
 from stats_pipeline.clock import ManualClock
 from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.events.salts import destroy_salts
+from stats_pipeline.model import Filter
+from stats_pipeline.pipeline import Pipeline
+from stats_pipeline.stores.protocol import Document, Put, Verdict
 from tests.aggregations.host import NOON, take, visits
 from tests.moving.conftest import Make
-from tests.moving.host import export, totals
+from tests.moving.host import bring, export, totals
 from tests.support import stored_events
 
 ANONYMOUS: dict[str, Any] = {
@@ -85,6 +89,41 @@ def test_dead_letters_of_the_person_go_as_well(make: Make) -> None:
     assert pipeline.moving.erase("visit", user_id="her", dry_run=True).dead_letters == 1
     assert pipeline.moving.erase("visit", user_id="her").dead_letters == 1
     assert [letter.event["user_id"] for letter in pipeline.dead_letters.list()] == ["him"]
+
+
+def test_of_dead_letters_only_those_of_the_person_go(make: Make) -> None:
+    """An address is that of many people; with it alone only those go who had nothing else."""
+    pipeline = make(**ANONYMOUS)
+    address = {"timestamp": DAYS[0], "unknown": 1, "ip_address": "192.0.2.7"}
+    letters = [{**address, "user_id": "him"}, {**address, "user_agent": "x"}, address]
+    pipeline.publish("visit", letters)
+    assert pipeline.process_events(["visit"]).dead == 3
+    assert pipeline.moving.erase("visit", ip_address="192.0.2.7").dead_letters == 1
+    assert len(pipeline.dead_letters.list()) == 2
+
+
+def test_an_erased_event_that_was_imported_does_not_come_back_by_the_queue(make: Make) -> None:
+    """Nor by another import; and neither by what an update has read before."""
+    pipeline = make(**ANONYMOUS)
+    event = {**visits((DAYS[0], "/a"), user_id="her")[0], "event_id": "1"}
+    line = json.dumps(event).encode()
+    bring(pipeline, [line], event_type="visit")
+    read = _stored(pipeline)
+    assert pipeline.moving.erase("visit", user_id="her").events == 1
+    flag = Put(read.index, read.id, read.body, read.version, is_same=True)
+    assert pipeline.store.bulk([flag])[0].verdict is Verdict.DUPLICATE
+    take(pipeline, [event])
+    bring(pipeline, [line], "b", event_type="visit")
+    assert "visitor_id" not in _stored(pipeline).body
+    assert totals(pipeline) == []
+
+
+def _stored(pipeline: Pipeline) -> Document:
+    alias = pipeline.registries.event_type("visit").alias
+    pipeline.store.refresh([alias])
+    with pipeline.store.snapshot([alias]) as events:
+        (document,) = events.scan(Filter(), ["timestamp"])
+    return document
 
 
 def test_events_that_are_not_anonymous_are_found_by_what_they_keep(make: Make) -> None:

@@ -10,6 +10,7 @@ from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.pipeline.moving.history import HistoryReport
 from tests.aggregations.host import take, update, visits
 from tests.moving.conftest import Make
+from tests.moving.host import bring
 
 QUERIES = {
     name: {
@@ -84,13 +85,28 @@ def test_an_interval_that_has_events_is_refused(make: Make) -> None:
         assert _numbers(pipeline)[1] == {}
 
 
+def test_an_interval_whose_events_were_taken_back_takes_history(make: Make) -> None:
+    """Once the totals have followed: there is nothing left that it could count again."""
+    pipeline = make()
+    event = {"event_id": "1", **visits(("2010-02-01T12:00", "/z"))[0]}
+    bring(pipeline, [json.dumps(event).encode()], event_type="visit")
+    update(pipeline)
+    pipeline.moving.undo_import("a")
+    with pytest.raises(InvalidParameter, match="have events or rows"):
+        _bring(pipeline, *ROWS)
+    update(pipeline)
+    assert _bring(pipeline, *ROWS).rows == 3
+    assert update(pipeline) == {}
+    assert _numbers(pipeline) == (157, {"old": 157})
+
+
 def test_bad_rows_are_named_and_nothing_is_imported(make: Make) -> None:
     """By number and reason."""
     pipeline = make()
     bad = {
         b"{": "not JSON",
         b"{}": "start must be an ISO 8601 date",
-        b'{"start": "2010-01-01T01:00Z", "page": "/a", "count": 1}': "not the start of one day",
+        b'{"start": "2010-01-01T01:00Z", "page": "/a", "count": 1}': "its interval (day), which is",
         b'{"start": "2010-01-01", "count": 1}': "no 'page'",
         b'{"start": "2010-01-01", "page": "/a"}': "no 'count'",
         b'{"start": "2010-01-01", "page": "/a", "count": -1}': "below 0",

@@ -1,6 +1,7 @@
 """The queue on RabbitMQ: the contract on a real broker, and what only a broker has."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from amqp.exceptions import PreconditionFailed
@@ -9,6 +10,7 @@ from kombu.connection import Connection
 from scripts.services.server import free_ports, wait_until
 from stats_pipeline.errors import QueueRefused, QueueUnavailable
 from stats_pipeline.queues.amqp import AmqpQueue
+from stats_pipeline.queues.amqp.connections import MOST_IDLE
 from stats_pipeline.queues.amqp.consumer import MOST_HELD
 from stats_pipeline.queues.amqp.queue import LONGEST_QUEUE
 from tests.queues.contract import WITHIN_SECONDS, QueueContract, drain, take_all
@@ -136,6 +138,15 @@ def test_a_deleted_queue_ends_its_consumers(queue: AmqpQueue, amqp_url: str, nam
             consumer.acknowledge([message])
     queue.publish(name, [b"b"])
     assert drain(queue, name) == [b"b"]
+
+
+def test_connections_of_a_rush_are_not_kept(queue: AmqpQueue, name: str) -> None:
+    """Many users at once have one each, and the broker is not left with all of them."""
+    with ExitStack() as rush:
+        for _ in range(MOST_IDLE + 2):
+            rush.enter_context(queue.consume(name))
+    assert len(queue._connections._idle) == MOST_IDLE
+    queue.publish(name, [b"a"])
 
 
 def test_a_consumer_holds_a_bounded_number_of_messages(

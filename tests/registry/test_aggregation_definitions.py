@@ -1,5 +1,7 @@
 """Aggregations and queries are checked when they are first used, against the events they count."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,6 +96,10 @@ def test_rows_have_a_field_for_everything_that_is_declared(define: Any) -> None:
         ({"copy_fields": {"count": "size"}}, "a row would have two fields 'count'"),
         ({"copy_fields": {"n": "size"}, "metrics": {"n": ("sum", "size")}}, "two fields 'n'"),
         ({"metrics": {"item": ("sum", "size")}}, "a row would have two fields 'item'"),
+        (
+            {"metrics": {"v": ("unique", "item")}, "copy_fields": {"v_sketch": "size"}},
+            "a row would have two fields 'v_sketch'",
+        ),
         ({"metrics": {"n": ("sum", "sizes")}}, "metric 'n': .*no field 'sizes'; .*'size'"),
         ({"metrics": {"n": ("sum", "item")}}, "'item' has the type keyword, .*is a number"),
         ({"metrics": {"n": Unique("note")}}, "'note' has the type text, .*told apart exactly"),
@@ -125,6 +131,21 @@ def test_A004_42_an_interval_of_all_time_fits_into_any_index(define: Any) -> Non
 def test_a_dimension_may_be_copied_under_its_own_name(define: Any) -> None:
     """It is no second field."""
     assert define(copy_fields={"item": "item"}).template.types["item"] == "keyword"
+
+
+def test_a_template_leaves_the_place_of_a_sketch_free(
+    registries: MakeRegistries, templates: str
+) -> None:
+    """A sketch has thousands of bytes, which an indexed field could not hold."""
+    body = {"template": {"mappings": {"properties": {"v_sketch": {"type": "keyword"}}}}}
+    (Path(templates) / "stats-thing.json").write_text(json.dumps(body))
+    config = {"event": "thing", "aggregation_field": "item", "metrics": {"v": Unique("item")}}
+    defined = registries(
+        STATS_EVENTS={"thing": {"templates": templates}},
+        STATS_AGGREGATIONS={"thing-agg": {"templates": templates, "aggregator_config": config}},
+    ).aggregation("thing-agg")
+    with pytest.raises(DefinitionError, match=r"'v_sketch' the type keyword.*leave that field out"):
+        _ = defined.template
 
 
 def test_an_aggregation_that_nobody_registered_is_named_with_the_nearest(

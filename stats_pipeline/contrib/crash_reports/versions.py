@@ -99,14 +99,17 @@ class VersionsQuery:
         }
 
     def _version(self, key: str, buckets: Sequence[Bucket]) -> dict[str, Any]:
-        first_seen = min(self._day_of(bucket["first_seen"]) for bucket in buckets)
+        # Rows that were counted elsewhere need not say when a version was first seen.
+        seen = [bucket["first_seen"] for bucket in buckets if bucket["first_seen"] is not None]
+        first_seen = min(map(self._day_of, seen), default=None)
         facts = buckets[0]["annotations"][self._dimension]
         return {
             "key": key,
             **self._sums(buckets),
             "first_seen": first_seen,
             RELEASED_ON: facts[RELEASED_ON] or first_seen,
-            **{flag: bool(facts[flag]) for flag in FLAGS},
+            # Not what is true to Python, as the text "no" is.
+            **{flag: facts[flag] is True for flag in FLAGS},
         }
 
     def _sums(self, parts: Sequence[Bucket]) -> dict[str, float]:

@@ -13,8 +13,8 @@ from functools import partial
 from itertools import chain as chained
 from typing import TYPE_CHECKING
 
-from stats_pipeline.aggregations import generations, lease
-from stats_pipeline.aggregations.update import AS_OF, Range
+from stats_pipeline.aggregations import as_of, generations, lease
+from stats_pipeline.aggregations.update import Range
 from stats_pipeline.pipeline.doctor.registrations import AGGREGATION, EVENT_TYPE, QUERY, SETTINGS
 from stats_pipeline.pipeline.doctor.report import Examination, Hop, Unsound
 from stats_pipeline.stores import fixed, indices, marks
@@ -108,7 +108,7 @@ def _records(own: Pipeline) -> Iterator[Record]:
     aggregation = own.registries.aggregation(AGGREGATION)
     rows = generations.Generations(own.store, aggregation).done_name(1)
     by_key = {fixed.KIND: [events, rows], generations.KIND: [aggregation.alias]}
-    by_key[AS_OF] = [aggregation.alias]
+    by_key[as_of.KIND] = [aggregation.alias]
     yield from chained(
         state.find(indices.KIND, group=events),
         state.find(marks.KIND, group=events),

@@ -6,7 +6,7 @@ higher revision of itself, and what that writes over is kept for an undo.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -185,19 +185,23 @@ class Arrivals:
     def _judged(
         self, arrivals: Sequence[Arrival], import_id: str
     ) -> Iterator[tuple[Arrival, Judgement]]:
+        stored = self._stored({arrival.place for arrival in arrivals})
+
+        held = self._held(stored.values(), import_id)
         winners: dict[tuple[str, str], Arrival] = {}
         for arrival in arrivals:
             rival = winners.setdefault(arrival.place, arrival)
-            if _version(arrival.document) > _version(rival.document):
+            there = held.get(arrival.place)
+            if _rank(arrival.document, there) > _rank(rival.document, there):
                 winners[arrival.place] = arrival
-        stored = self._stored(list(winners))
         for arrival in arrivals:
             if winners[arrival.place] is arrival:
-                yield arrival, _judge(arrival.document, stored.get(arrival.place), import_id)
+                there, is_held = stored.get(arrival.place), arrival.place in held
+                yield arrival, _judge(arrival.document, there, import_id, is_held=is_held)
             else:
                 yield arrival, Judgement("known")
 
-    def _stored(self, places: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Document]:
+    def _stored(self, places: Collection[tuple[str, str]]) -> dict[tuple[str, str], Document]:
         ids: dict[str, list[str]] = {}
         for index, id_ in places:
             ids.setdefault(index, []).append(id_)
@@ -207,6 +211,14 @@ class Arrivals:
             for document in self._store.get(index, of_index)
             if document is not None
         }
+
+    def _held(
+        self, stored: Collection[Document], import_id: str
+    ) -> dict[tuple[str, str], Document]:
+        """Return those whose event something else has brought, in whichever revision."""
+        own = {each.id for each in stored if each.body.get("import_ids") == import_id}
+        own -= self._revisions.of(list(own)).keys()
+        return {(each.index, each.id): each for each in stored if each.id not in own}
 
     def _completed(self, line: EventLine) -> Event:
         event = complete(line.event, now=self._pipeline.clock.now())
@@ -228,14 +240,22 @@ class Arrivals:
         return timestamp
 
 
-def _judge(new: Put, stored: Document | None, import_id: str) -> Judgement:
+def _rank(new: Put, held: Document | None) -> tuple[bool, int]:
+    """Return what is highest for that one of an import's events which a document is made of.
+
+    In a fixed window that has its click of something else, only that very click may change.
+    """
+    return held is not None and _is_same_event(new, held), _version(new)
+
+
+def _judge(new: Put, stored: Document | None, import_id: str, *, is_held: bool) -> Judgement:
     """Decide what an imported event does to what is stored in its place."""
     if stored is None:
         return Judgement("added", _labelled(new, import_id))
     label = stored.body.get("import_ids")
-    if any(new.body[name] != stored.body[name] for name in ("event_id", "timestamp")):
-        # A fixed window that has its click. Only within one import the latest one takes its place.
-        is_later = label == import_id and _version(new) > _version(stored)
+    if not _is_same_event(new, stored):
+        # A fixed window has its click. Only within one import the latest one takes its place.
+        is_later = not is_held and _version(new) > _version(stored)
         return Judgement(
             "known", _labelled(new, import_id) if is_later else None, is_touching=label is not None
         )
@@ -251,13 +271,23 @@ def _judge_same(new: Put, stored: Document, label: str | None, import_id: str) -
         return Judgement("changed", _labelled(put, import_id), lower=lower)
     if label is None:
         return Judgement("known", is_touching=False)
+    if revision_of(new.body) < revision_of(stored.body):
+        is_ours = import_id in ids_of(label)
+        lower = None if is_ours else {**new.body, "import_ids": import_id}
+        return Judgement("known", lower=lower)
+    if stored.body.get("withdrawn") and not new.body.get("withdrawn"):
+        # An undo that died has begun to take it away.
+        back = replace(new, version=stored.version)
+        return Judgement("added", _labelled(back, label_with(label, import_id)))
     if import_id in ids_of(label):
         return Judgement("known")
-    if revision_of(new.body) < revision_of(stored.body):
-        return Judgement("known", lower={**new.body, "import_ids": import_id})
     # Another import brought it first. From now on it stays until both are undone.
     same = Put(stored.index, stored.id, stored.body, stored.version)
     return Judgement("known", _labelled(same, label_with(label, import_id)))
+
+
+def _is_same_event(new: Put, stored: Document) -> bool:
+    return all(new.body[name] == stored.body[name] for name in ("event_id", "timestamp"))
 
 
 def _labelled(put: Put, label: str) -> Put:

@@ -6,13 +6,13 @@ its salt window exists. Where the key is destroyed nobody can tell any more whos
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.events import salts
-from stats_pipeline.events.identity import visitor_parts
+from stats_pipeline.events.identity import erased_version, visitor_parts
 from stats_pipeline.model import Filter
 from stats_pipeline.pipeline.moving.removal import Progress, Removal
 from stats_pipeline.pipeline.moving.revisions import Revisions
@@ -79,7 +79,12 @@ def erase(
     report.living_keys = len(visitor_ids)
     removal = Removal(pipeline, definition)
     for where in _filters(definition, person, visitor_ids):
-        for documents in removal.find(where, progress):
+        for found in removal.find(where, progress):
+            documents = [
+                replace(document, version=erased_version(document.version or 0))
+                for document in found
+                if _is_of(document.body, person, visitor_ids)
+            ]
             report.events += len(documents)
             if not dry_run:
                 removal.withdraw(documents)
@@ -136,26 +141,28 @@ def _erase_lower(
     visitor_ids: list[str],
 ) -> None:
     revisions = Revisions(pipeline.store.state, definition.alias)
-    for lower in list(revisions.all()):
-        others = [
-            event
-            for event in lower.events
-            if event.get("visitor_id") not in visitor_ids and not _is_of(event, person)
-        ]
-        revisions.set(replace(lower, events=others))
+    for lower in revisions.all():
+        others = [event for event in lower.events if not _is_of(event, person, visitor_ids)]
+        if len(others) < len(lower.events):
+            revisions.set(replace(lower, events=others))
 
 
 def _erase_dead_letters(
     pipeline: Pipeline, report: ErasureReport, person: Mapping[str, str]
 ) -> None:
     letters = pipeline.dead_letters.list(report.event_type)
-    ids = [letter.id for letter in letters if _is_of(letter.event, person)]
+    ids = [letter.id for letter in letters if _is_of(letter.event, person, [])]
     report.dead_letters = len(ids)
     if ids and not report.is_dry_run:
         pipeline.dead_letters.purge(ids)
 
 
-def _is_of(event: Any, person: Mapping[str, str]) -> bool:
-    return isinstance(event, dict) and all(
-        event.get(name) is not None and str(event[name]) == value for name, value in person.items()
+def _is_of(event: Any, person: Mapping[str, str], visitor_ids: Collection[str]) -> bool:
+    """Tell whether an event is one of the person's: by its visitor id, or by what it has raw."""
+    if not isinstance(event, Mapping):
+        return False
+    # Of a dead letter nothing is certain, not even that it has an id.
+    raw = {"event_id": None, **event}
+    return event.get("visitor_id") in visitor_ids or visitor_parts(raw) == visitor_parts(
+        dict(person)
     )

@@ -134,8 +134,8 @@ class History:
         period = period_of(start, config.aggregation_interval, config.time_zone)
         if period.start != start:
             raise BadLine(
-                f"its start is not the start of one {config.aggregation_interval}; the one that it "
-                f"is in begins at {format_time(period.start)}"
+                f"its start is not the start of its interval ({config.aggregation_interval}), "
+                f"which is {format_time(period.start)}"
             )
         for name in ("count", *config.aggregation_field):
             if given.get(name) is None:
@@ -156,7 +156,7 @@ class History:
         return Put(self._index, sha256(text.encode()).hexdigest()[:32], {**row, **own})
 
     def _refuse_overlap(self, periods: Collection[Period]) -> None:
-        taken = {period for period in self._periods_with_events(periods) if period in periods}
+        taken = {*self._periods_with_events(periods), *self._periods_with_rows(periods)}
         if taken:
             named = ", ".join(format_time(period.start) for period in sorted(taken)[:NAMED])
             raise InvalidParameter(
@@ -166,13 +166,26 @@ class History:
             )
 
     def _periods_with_events(self, periods: Collection[Period]) -> Iterator[Period]:
-        first = min(period.start for period in periods)
-        last = max(period.end for period in periods)
+        """Yield the intervals of which there are events: a mark stays when an import is undone."""
+        first, last = _bounds(periods)
         state, alias = self._store.state, self._definition.event.alias
         # A mark is that of a UTC hour, which two intervals of a zone may share.
-        for mark in state.find(marks.KIND, group=alias, start=first - HOUR, end=last):
-            if mark.time is not None:
-                yield from self._periods(mark.time, mark.time + HOUR)
+        marked = {
+            period
+            for mark in state.find(marks.KIND, group=alias, start=first - HOUR, end=last)
+            if mark.time is not None
+            for period in self._periods(mark.time, mark.time + HOUR)
+            if period in periods
+        }
+        self._store.refresh([alias])
+        with self._store.snapshot([alias]) as events:
+            for period in marked:
+                if events.count(Filter().between("timestamp", period.start, period.end)):
+                    yield period
+
+    def _periods_with_rows(self, periods: Collection[Period]) -> Iterator[Period]:
+        """Yield the intervals of which there are rows that were not imported."""
+        first, last = _bounds(periods)
         where = Filter().between("timestamp", first, last)
         self._store.refresh([self._definition.alias])
         with self._store.snapshot([self._definition.alias]) as rows:
@@ -181,7 +194,8 @@ class History:
             for group in rows.groups(where, ["timestamp"], {}):
                 if group.count > imported.get(group.key, 0):
                     start = parse_time(group.key[0])
-                    yield from self._periods(start, start + HOUR)
+                    found = self._periods(start, start + HOUR)
+                    yield from (period for period in found if period in periods)
 
     def _periods(self, start: datetime, end: datetime) -> Iterator[Period]:
         config = self._definition.config
@@ -194,6 +208,10 @@ class History:
                 if result.verdict is Verdict.NEVER:
                     raise StoreRefused(f"The store refuses a row: {result.reason}")
         self._store.refresh([self._index])
+
+
+def _bounds(periods: Collection[Period]) -> tuple[datetime, datetime]:
+    return min(period.start for period in periods), max(period.end for period in periods)
 
 
 def _checked(row: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]:

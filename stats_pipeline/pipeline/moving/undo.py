@@ -6,7 +6,7 @@ or an import that is not undone. So an event that was there before the import su
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from stats_pipeline.errors import InvalidParameter, nearest
 from stats_pipeline.model import Event, Filter
 from stats_pipeline.pipeline.moving.imports import Imports, label_without
 from stats_pipeline.pipeline.moving.removal import Progress, Removal
-from stats_pipeline.pipeline.moving.revisions import Lower, Revisions
+from stats_pipeline.pipeline.moving.revisions import Lower, Revisions, revision_of
 from stats_pipeline.registry import EventDefinition
 from stats_pipeline.stores.protocol import Delete, Document
 
@@ -59,7 +59,7 @@ def undo_import(pipeline: Pipeline, import_id: str, progress: Progress) -> UndoR
         known.update(imports.ids())
         if labels is not None:
             is_found = True
-            _Undo(pipeline, definition, report).run(labels, progress)
+            _Undo(pipeline, definition, imports, report).run(labels, progress)
     if not is_found:
         raise InvalidParameter(
             f"There was no import {import_id[:120]!r}{nearest(import_id, known)}",
@@ -69,41 +69,59 @@ def undo_import(pipeline: Pipeline, import_id: str, progress: Progress) -> UndoR
 
 
 class _Undo:
-    def __init__(self, pipeline: Pipeline, definition: EventDefinition, report: UndoReport) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        definition: EventDefinition,
+        imports: Imports,
+        report: UndoReport,
+    ) -> None:
         self._store = pipeline.store
+        self._imports = imports
         self._removal = Removal(pipeline, definition)
         self._revisions = Revisions(pipeline.store.state, definition.alias)
         self._report = report
 
     def run(self, labels: Sequence[str], progress: Progress) -> None:
-        for lower in list(self._revisions.all()):
-            self._finish_restoring(lower)
-            self._revisions.set(replace(lower, events=list(self._without(lower.events))))
+        for lower in self._revisions.all():
+            remaining = self._finish_restoring(lower)
+            events = list(self._without(remaining.events))
+            if events != remaining.events:
+                self._revisions.set(replace(remaining, events=events))
         for documents in self._removal.find(Filter().where("import_ids", labels), progress):
             self._undo(documents)
 
     def _undo(self, documents: Sequence[Document]) -> None:
         kept = [document for document in documents if self._rest(document.body) is not None]
-        self._removal.put(kept, lambda d: {**d.body, "import_ids": self._rest(d.body)})
+        self._put(kept, {d.id: {**d.body, "import_ids": self._rest(d.body)} for d in kept})
         going = [document for document in documents if self._rest(document.body) is None]
         lower = self._revisions.of([document.id for document in going])
         removed = [document for document in going if document.id not in lower]
         self._removal.withdraw(removed)
         self._removal.write([Delete(d.index, d.id, d.version) for d in removed])
         restored = [document for document in going if document.id in lower]
-        self._removal.put(restored, lambda d: lower[d.id].events[-1])
+        self._put(restored, {d.id: lower[d.id].events[-1] for d in restored})
         for document in restored:
             self._finish_restoring(lower[document.id])
         self._report.kept += len(kept)
         self._report.removed += len(removed)
         self._report.restored += len(restored)
 
-    def _finish_restoring(self, lower: Lower) -> None:
+    def _put(self, documents: Sequence[Document], bodies: Mapping[str, Event]) -> None:
+        """Write these anew; before, note labels that no import has made: of what is left of one."""
+        for label in {body["import_ids"] for body in bodies.values() if "import_ids" in body}:
+            self._imports.note(label)
+        self._removal.put(documents, lambda document: bodies[document.id])
+
+    def _finish_restoring(self, lower: Lower) -> Lower:
         """Mark the hours of an event that was put back, and only then forget that it was lower."""
         (stored,) = self._store.get(lower.index, [lower.id])
-        if stored is not None and lower.events and stored.body == lower.events[-1]:
-            self._removal.touch([stored])
-            self._revisions.set(replace(lower, events=lower.events[:-1]))
+        if stored is None or not lower.events or _place(stored.body) != _place(lower.events[-1]):
+            return lower
+        self._removal.touch([stored])
+        remaining = replace(lower, events=lower.events[:-1])
+        self._revisions.set(remaining)
+        return remaining
 
     def _without(self, events: Sequence[Event]) -> Iterator[Event]:
         """Yield the lower revisions that something else than this import has brought."""
@@ -117,3 +135,8 @@ class _Undo:
 
     def _rest(self, event: Any) -> str | None:
         return label_without(event.get("import_ids"), self._report.import_id)
+
+
+def _place(event: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what an event that was put back has for ever; its flags may be set anew."""
+    return event["event_id"], event["timestamp"], revision_of(event), event.get("import_ids")

@@ -21,6 +21,9 @@ CONNECT_SECONDS = 5
 #: Until a broker that does not answer a command, or does not confirm, is given up.
 ANSWER_SECONDS = 15
 
+#: Connections that are kept while nobody uses them. Hundreds of greenlets may publish at once.
+MOST_IDLE = 20
+
 
 class Link:
     """Be one open connection, with what is known about the broker behind it.
@@ -120,8 +123,11 @@ class Connections:
             return Link(self._url)
 
     def give_back(self, link: Link) -> None:
-        """Keep the connection for the next one who needs one."""
-        self._idle.append(link)
+        """Keep the connection for the next one who needs one, unless there are plenty."""
+        if len(self._idle) < MOST_IDLE:
+            self._idle.append(link)
+        else:
+            link.close()
 
     def close(self) -> None:
         """Close the connections that nobody uses now."""

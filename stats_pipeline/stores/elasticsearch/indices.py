@@ -23,6 +23,10 @@ from stats_pipeline.templates import IndexTemplate
 #: index does not say whose it is.
 OWNER = "stats_pipeline_alias"
 
+#: By default the version of a deleted document is known for a minute, in which a lower one (an
+#: event that comes by the queue, after an import of its correction was undone) would be refused.
+FORGET_DELETED_AFTER = "0s"
+
 
 def put_template(client: Client, template: IndexTemplate) -> None:
     """Install or update a template and add its new fields to the indices of its alias.
@@ -57,7 +61,8 @@ def create(client: Client, name: str, template: IndexTemplate, *, aliased: bool)
     mappings = body["mappings"] | {"_meta": {OWNER: template.alias}}
     with client.api() as api:
         try:
-            api.indices.create(index=name, mappings=mappings, settings=body["settings"])
+            settings = {"index.gc_deletes": FORGET_DELETED_AFTER} | body["settings"]
+            api.indices.create(index=name, mappings=mappings, settings=settings)
         except BadRequestError as error:
             if INDEX_EXISTS not in error_types(error):
                 raise

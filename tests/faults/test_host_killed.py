@@ -1,0 +1,119 @@
+"""A host that is killed, forks or ends: what was confirmed to it is counted, exactly once."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from scripts.services.server import wait_until
+from stats_pipeline.pipeline import Pipeline
+from tests.faults.conftest import Host, Start
+from tests.faults.firing import FIRING, fire, fire_and_flush
+from tests.faults.traffic import assert_at_rest, downloads, expected_of
+from tests.support import Backend, stored_events
+
+KILLS = [20, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1_800)])]
+
+#: From before its first signal to some dozens of them.
+SHORTEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS = 0.1, 0.5
+
+#: More than are fired in one life, so that no number comes twice.
+NUMBERS_PER_LIFE = 100_000
+
+PATIENCE_SECONDS = 60
+
+CHECKOUT = Path(__file__).parents[2]
+
+#: Nobody listens there.
+NO_BROKER = "amqp://guest:guest@127.0.0.1:1//"
+
+#: Where the host runs, and what tells it that an event is safe.
+CASES: list[tuple[str, str, Callable[..., None]]] = [
+    ("embedded", "confirmed", fire),
+    ("broker up", "confirmed", fire),
+    ("broker down", "confirmed", fire),
+    ("embedded", "buffered", fire_and_flush),
+    ("broker up", "buffered", fire_and_flush),
+]
+
+
+@pytest.fixture
+def home(embedded: Backend, distributed: Backend) -> Callable[[str], Backend]:
+    """Give a function that returns where the events of a place are in the end."""
+    return lambda place: embedded if place == "embedded" else distributed
+
+
+@pytest.mark.parametrize("kills", KILLS)
+@pytest.mark.parametrize(("place", "mode", "work"), CASES)
+def test_what_was_confirmed_to_a_killed_host_is_counted_once(
+    home: Callable[[str], Backend],
+    host: Host,
+    start: Start,
+    tmp_path: Path,
+    seed: int,
+    kills: int,
+    place: str,
+    mode: str,
+    work: Callable[..., None],
+) -> None:
+    """By the return of `send` in confirmed mode, by that of `flush` in buffered mode."""
+    chance = random.Random(seed)
+    report = tmp_path / "confirmed"
+    for life in range(kills):
+        fires = partial(work, first=life * NUMBERS_PER_LIFE, report=report)
+        process = start(where(place, home(place)), fires, STATS_PUBLISH=mode, **FIRING)
+        if not life:  # All others may end before anything was confirmed.
+            wait_until(
+                lambda: report.exists() and bool(report.read_text()),
+                timeout_seconds=PATIENCE_SECONDS,
+            )
+        time.sleep(chance.uniform(SHORTEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS))
+        assert process.is_running()
+        process.kill()
+    confirmed = set(map(int, report.read_text().split()))
+    # The broker is back: whoever comes first sends what is in the spool.
+    pipeline = host(home(place))
+    counted = counted_numbers(pipeline)
+    assert confirmed <= counted
+    assert_at_rest(pipeline, expected_of([downloads(1, first=n)[0] for n in sorted(counted)]))
+
+
+@pytest.mark.parametrize("place", ["embedded", "broker up", "broker down"])
+def test_a_host_that_forks_with_a_full_buffer_and_ends_loses_nothing(
+    home: Callable[[str], Backend],
+    host: Host,
+    tmp_path: Path,
+    index_prefix: str,
+    place: str,
+) -> None:
+    """Neither what was in the buffer at the fork, once, nor what both sides fire behind it."""
+    configuration = {
+        "instance_path": str(tmp_path),
+        "STATS_INDEX_PREFIX": index_prefix,
+        **where(place, home(place)).settings,
+    }
+    # By its own name, since its signal is looked for there.
+    command = [sys.executable, "-c", "from tests.faults.firing import main; main()"]
+    subprocess.run([*command, json.dumps(configuration)], cwd=CHECKOUT, check=True, timeout=60)
+    assert_at_rest(host(home(place)), expected_of(downloads(300)))
+
+
+def where(place: str, home: Backend) -> Backend:
+    """Return the place where a host runs."""
+    return Backend(home.store_url, NO_BROKER) if place == "broker down" else home
+
+
+def counted_numbers(pipeline: Pipeline) -> set[int]:
+    """Process what waits, and return the numbers of the events that are stored."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while pipeline.process_events().taken:
+        assert time.monotonic() < deadline
+    return {int(event["event_id"].removeprefix("e")) for event in stored_events(pipeline)}
