@@ -21,7 +21,7 @@ def test_facts_are_set_listed_and_deleted(run: Run, run_json: Callable[..., Any]
 def test_what_is_wrong_is_said_in_one_line(run: Run) -> None:
     """Exit code 2, and what would be right."""
     for arguments, message in [
-        (("paht", "/a", "x=1"), "did you mean 'path'"),
+        (("pathh", "/a", "x=1"), "did you mean 'path'"),
         (("path", "/a", "x"), "'x' is not NAME=FACT"),
         (("path", "/a", "x=[1]"), "must be a text, number or boolean"),
     ]:

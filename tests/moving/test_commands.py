@@ -45,7 +45,7 @@ def test_events_move_by_file_and_come_back_by_their_id(
     assert "1 lines can't be imported" in result.stderr
     assert "undo-import more" in result.stdout
     assert run_json("events", "undo-import", "more")["removed"] == 1
-    assert "did you mean 'more'" in run("events", "undo-import", "mor").stderr
+    assert "did you mean 'more'" in run("events", "undo-import", "mo").stderr
 
     found = run("events", "erase", "access-log", "--user-id", "u1", "--dry-run").stdout
     assert "2 events would be erased" in found

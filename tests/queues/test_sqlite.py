@@ -178,8 +178,7 @@ def test_a_queue_of_limited_size_refuses_what_is_too_much(tmp_path: Path) -> Non
     """It says so, takes nothing of it, and has room again when messages are acknowledged."""
     queue = SqliteQueue(tmp_path / "spool.db", limit_bytes=300_000)
     with pytest.raises(QueueUnavailable, match="is full: it holds 300,000 bytes"):
-        for _ in range(100):
-            queue.publish("q", [bytes(20_000)])
+        _publish_without_end(queue)
     before = queue.depth("q")
     assert 0 < before < 20
     with queue.consume("q") as consumer:
@@ -188,3 +187,8 @@ def test_a_queue_of_limited_size_refuses_what_is_too_much(tmp_path: Path) -> Non
     queue.publish("q", [b"x"])
     assert queue.depth("q") == before - 2
     queue.close()
+
+
+def _publish_without_end(queue: SqliteQueue) -> None:
+    for _ in range(100):
+        queue.publish("q", [bytes(20_000)])
