@@ -112,7 +112,9 @@ def test_every_message_twice_in_any_order_and_poison_among_them(
     assert_at_rest(pipeline, expected_of(events, dead=dead))
 
 
-@pytest.mark.parametrize("stops", [4, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "stops", [4, pytest.param(60, marks=[pytest.mark.slow, pytest.mark.timeout(1_800)])]
+)
 def test_an_update_stopped_past_its_lease_and_continued_ends_in_exact_totals(
     embedded: Backend,
     host: Host,
