@@ -15,7 +15,7 @@ BENCH_ARGS ?=
 AUDIT_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow coverage check audit bench services-up services-down clean
+.PHONY: help install demo test test-slow coverage check lint audit bench services-up services-down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,14 +43,15 @@ test-slow: install ## Run the tests that take minutes
 coverage: install ## Run the tests and say which lines and branches they leave out
 	$(WITH_SERVICES) $(VENV)/bin/pytest -m "not slow" --cov --cov-report=term $(TEST_ARGS)
 
-check: install ## Lint, types, layers, spelling, the fast tests and the audit, in seconds
+check: lint audit ## Lint, audit and the fast tests
+	$(VENV)/bin/pytest -q -n auto -m "not servers and not processes and not slow" $(TEST_ARGS)
+
+lint: install ## Style, types, layers and spelling, in seconds
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/codespell
-	$(VENV)/bin/pytest -q -n auto -m "not servers and not processes and not slow" $(TEST_ARGS)
-	$(MAKE) --no-print-directory audit
 
 audit: install ## Look for known vulnerabilities and broken requirements in .venv
 	$(VENV)/bin/python -m scripts.audit $(AUDIT_ARGS)

@@ -93,4 +93,8 @@ def test_the_broker_may_come_from_the_hosts_own_configuration(tmp_path: Path) ->
     conf = configuration(tmp_path, {"STATS_APP": "shop:create_app"})
     assert conf["broker_url"] == "amqps://guest:secret@rabbit.example//"
     assert conf["broker_use_ssl"] == {"server_hostname": None}, "certificates must fit the host"
-    assert sorted(conf["beat_schedule"]) == ["stats-process-events", "stats-update-aggregations"]
+    assert sorted(conf["beat_schedule"]) == [
+        "stats-apply-retention",
+        "stats-process-events",
+        "stats-update-aggregations",
+    ]

@@ -70,7 +70,7 @@ def test_a_log_of_the_users_own_is_counted(tmp_path: Path) -> None:
     assert numbers == ["6", "1", "0", "1", "1", "3"]
     assert "line 6 is malformed" in done.stdout
     ranking = done.stdout.split("The most wanted paths:")[1].split("Ask for")[0]
-    assert ranking.split() == ["/a", "2", "/b?[2J", "1"]
+    assert ranking.split() == ["/a", "2", "/b\\x1b[2J", "1"]
 
 
 def test_a_file_that_is_no_log_is_one_line(tmp_path: Path) -> None:
