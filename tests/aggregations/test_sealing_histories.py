@@ -39,7 +39,7 @@ def one_of_each(interval: str, zone: str) -> dict[str, Any]:
 
 
 @settings(
-    max_examples=5,
+    max_examples=3,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -20,7 +20,7 @@ from tests.faults.firing import FIRING, fire, fire_and_flush
 from tests.faults.traffic import assert_at_rest, downloads, expected_of
 from tests.support import Backend, stored_events
 
-KILLS = [20, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1_800)])]
+KILLS = [10, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1_800)])]
 
 #: From before its first signal to some dozens of them.
 SHORTEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS = 0.1, 0.5
