@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Event
 
 import pytest
 from elasticsearch import Elasticsearch
@@ -106,6 +108,36 @@ def test_an_index_without_its_template_has_the_fields_of_the_template(
     mapping = cluster.indices.get_mapping(index=name)[name]["mappings"]
     assert mapping["dynamic"] == "false"
     assert mapping["properties"].keys() == template.properties.keys()
+
+
+def test_readers_are_never_refused_while_two_make_an_index(
+    store: Store, template: IndexTemplate
+) -> None:
+    """By the alias or by its name, whoever of the two came first: a reader waits for its shards."""
+    names = [f"{template.alias}-2016-{month:02}" for month in range(1, 13)]
+    made = Event()
+
+    def read(what: list[str]) -> int:
+        reads = 0
+        while not made.is_set():
+            with store.snapshot(what) as snapshot:
+                assert snapshot.count(Filter()) == 0
+            reads += 1
+        return reads
+
+    store.create_index(f"{template.alias}-2015-12", template, aliased=True)
+    with ThreadPoolExecutor(5) as threads:
+        readers = [threads.submit(read, what) for what in ([template.alias], names)]
+        try:
+            for name in names:
+                makers = [
+                    threads.submit(store.create_index, name, template, aliased=True)
+                    for _ in range(3)
+                ]
+                assert len({maker.result() for maker in makers}) == 1
+        finally:
+            made.set()
+        assert all(reader.result() for reader in readers)
 
 
 def test_a_longer_alias_does_not_get_the_fields_of_a_shorter_one(

@@ -51,7 +51,7 @@ _PASSING = frozenset(
 )
 
 #: Some of the shards of a search did not answer.
-_PARTIAL = "search_phase_execution_exception"
+PARTIAL = "search_phase_execution_exception"
 
 
 def item_verdict(status: int, error: Mapping[str, Any]) -> Verdict:
@@ -99,7 +99,7 @@ def _translate_answer(error: ApiError, server: str) -> StoreError:
     if isinstance(error, UnsupportedProductError):
         return StoreRefused(f"{server} is not Elasticsearch 8 or 9: check the address")
     types = error_types(error)
-    if _PARTIAL in types and error.status_code >= 500:
+    if PARTIAL in types and error.status_code >= 500:
         return PartialResult(
             f"Elasticsearch at {server} can't read all of the data ({reason}): are all nodes up?"
         )
@@ -140,7 +140,7 @@ def _advice(status: int, types: set[str]) -> str:
 def _reason(error: ApiError) -> str:
     body = error.body.get("error") if isinstance(error.body, dict) else None
     if isinstance(body, dict):
-        causes = [body, *body.get("root_cause", ())]
+        causes = [body, *body.get("root_cause", ()), body.get("caused_by") or {}]
         reason = next((str(c["reason"]) for c in causes if c.get("reason")), "no reason given")
         return " ".join(reason.split())[:500]
     return str(error.message)[:500]

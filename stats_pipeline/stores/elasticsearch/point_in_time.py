@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import takewhile
 from typing import Any
 
-from elasticsearch import NotFoundError
+from elasticsearch import ApiError, Elasticsearch, NotFoundError
 
 from stats_pipeline.errors import PartialResult, StoreError
 from stats_pipeline.stores.elasticsearch.client import LONGEST_NAMES_BYTES, Client
+from stats_pipeline.stores.elasticsearch.errors import PARTIAL, error_types
 from stats_pipeline.stores.elasticsearch.presence import present
 from stats_pipeline.stores.elasticsearch.query_dsl import Query
 
 #: How long the reader may think between two requests; each request begins it anew.
 KEEP_ALIVE = "5m"
+
+#: Waits between tries to open one: an index that somebody makes at this moment (another thread of
+#: an update, the worker that has the first event of a month) is there before its shards are.
+UNREADABLE_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 #: Documents per request: some MB at most.
 PAGE_DOCUMENTS = 1_000
@@ -107,14 +113,7 @@ def point_in_time(client: Client, names: Sequence[str]) -> Iterator[PointInTime]
     with client.api() as api:
         found = present(api, names)
         target = _target(found)
-        # Strict on purpose: a closed index is an error here, not an index without documents.
-        opened = (
-            api.open_point_in_time(
-                index=target, keep_alive=KEEP_ALIVE, expand_wildcards=["open", "closed"]
-            )["id"]
-            if found
-            else None
-        )
+        opened = _open(api, target) if found else None
     moment = PointInTime(client, opened, target, found)
     try:
         yield moment
@@ -132,6 +131,22 @@ def ascending(field: str) -> dict[str, Any]:
 def descending(field: str) -> dict[str, Any]:
     """Return the reverse of `ascending`."""
     return {field: {"order": "desc", "missing": "_last", "unmapped_type": "keyword"}}
+
+
+def _open(api: Elasticsearch, target: str) -> str:
+    for wait_seconds in (*UNREADABLE_SECONDS, None):
+        try:
+            # Strict on purpose: a closed index is an error here, not one without documents.
+            opened = api.open_point_in_time(
+                index=target, keep_alive=KEEP_ALIVE, expand_wildcards=["open", "closed"]
+            )
+            break
+        except ApiError as error:
+            if wait_seconds is None or PARTIAL not in error_types(error):
+                raise
+            time.sleep(wait_seconds)
+    id_: str = opened["id"]
+    return id_
 
 
 def _target(names: Sequence[str]) -> str:
