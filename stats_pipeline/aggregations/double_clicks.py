@@ -15,11 +15,10 @@ from heapq import merge
 from itertools import islice
 
 from stats_pipeline.clock import Clock, parse_time
-from stats_pipeline.errors import StoreRefused
 from stats_pipeline.intervals import Period
 from stats_pipeline.model import Filter
-from stats_pipeline.stores.protocol import Document, Put, Snapshot, Store, Verdict
-from stats_pipeline.stores.writing import write
+from stats_pipeline.stores.protocol import Document, Put, Snapshot, Store
+from stats_pipeline.stores.writing import write_all
 
 #: Flags in one bulk.
 BATCH = 1_000
@@ -65,10 +64,8 @@ def set_flags(
     written = 0
     while documents := list(islice(wrong, BATCH)):
         check()
-        results = write(store, [_turned(document) for document in documents], clock)
-        for result in results:
-            if result.verdict is Verdict.NEVER:
-                raise StoreRefused(f"The store refuses the flag of a click: {result.reason}")
+        turned = [_turned(document) for document in documents]
+        write_all(store, turned, clock, what="the flag of a click")
         written += len(documents)
     return written
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from stats_pipeline.aggregations.generations import Generations
 from stats_pipeline.clock import MILLISECOND, Clock, parse_time
-from stats_pipeline.errors import DefinitionError, LeaseLost, StoreRefused
+from stats_pipeline.errors import DefinitionError, LeaseLost
 from stats_pipeline.intervals import Period
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import AggregationDefinition
@@ -26,10 +26,9 @@ from stats_pipeline.stores.protocol import (
     Put,
     Snapshot,
     Store,
-    Verdict,
 )
 from stats_pipeline.stores.seals import Seal
-from stats_pipeline.stores.writing import write
+from stats_pipeline.stores.writing import write_all
 
 #: Rows in one bulk.
 BATCH = 1_000
@@ -158,9 +157,7 @@ class TakeOver:
 
     def _write(self, operations: Sequence[Operation]) -> None:
         if operations:
-            for result in write(self._store, operations, self._clock):
-                if result.verdict is Verdict.NEVER:
-                    raise StoreRefused(f"The store refuses a row: {result.reason}")
+            write_all(self._store, operations, self._clock, what="a row")
 
     def _refuse_other_kind(self, source: int, values: Mapping[str, Any]) -> None:
         """Refuse rows of other intervals or dimensions beside those that stay for ever."""

@@ -22,7 +22,7 @@ from stats_pipeline.clock import Clock, parse_time
 from stats_pipeline.errors import LeaseLost
 from stats_pipeline.intervals import Period, period_of
 from stats_pipeline.model import Filter
-from stats_pipeline.registry import FIXED_EVENT_WAY_OUT, AggregationDefinition
+from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.reports import AggregationReport
 from stats_pipeline.stores import fixed
 from stats_pipeline.stores.protocol import Store
@@ -282,14 +282,7 @@ class AggregationUpdate:
 
     def _refuse_changed_events(self) -> None:
         """Refuse a configuration by which the events would be looked for where they are not."""
-        event = self._definition.event
-        fixed.check(
-            self._store.state,
-            event.alias,
-            event.fixed_values,
-            title=event.title,
-            way_out=FIXED_EVENT_WAY_OUT,
-        )
+        fixed.check(self._store.state, **self._definition.event.fixed)
 
     def _fixed_values(self) -> dict[str, Any]:
         config = self._definition.config

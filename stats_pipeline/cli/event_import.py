@@ -12,7 +12,13 @@ import click
 
 from stats_pipeline import current_stats
 from stats_pipeline.cli.errors import UserError
-from stats_pipeline.cli.lines import OpenFile, is_readable_once, open_lines, size_bytes
+from stats_pipeline.cli.lines import (
+    OpenFile,
+    files_argument,
+    is_readable_once,
+    open_lines,
+    size_bytes,
+)
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output, Progress
 from stats_pipeline.errors import StatsError
@@ -38,13 +44,7 @@ SAMPLE_BYTES = 65_536
 
 
 @click.command("import", epilog=IMPORT_EPILOG)
-@click.argument(
-    "files",
-    nargs=-1,
-    required=True,
-    metavar="FILE...",
-    type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True),
-)
+@files_argument
 @click.option(
     "--type",
     "event_type",

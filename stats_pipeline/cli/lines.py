@@ -12,10 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+import click
+
 from stats_pipeline.errors import UnreadableFile
 
 GZIP_MAGIC = b"\x1f\x8b"
 STANDARD_INPUT = "-"
+
+#: For commands that read such files, as ``files``.
+files_argument = click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True),
+)
 
 ByteReader: TypeAlias = "io.BufferedReader[Any]"
 

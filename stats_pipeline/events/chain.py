@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
 
 from stats_pipeline.agents import AgentList, agent_lists
+from stats_pipeline.clock import Clock
 from stats_pipeline.errors import StatsError
 from stats_pipeline.events.salts import Salts
 from stats_pipeline.model import Drop, Event, Preprocessor
+from stats_pipeline.registry import EventDefinition
+from stats_pipeline.stores.protocol import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,16 @@ class ChainContext:
     country_database: str | None = None
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any], salts: Salts) -> ChainContext:
-        """Return the context that the host's settings mean for an event type with these salts."""
+    def of(cls, definition: EventDefinition, state: State, clock: Clock) -> ChainContext:
+        """Return the context of an event type: its salts, and what the host's settings say."""
+        config, settings = definition.config, definition.settings
+        salts = Salts(
+            state,
+            definition.alias,
+            config.salt_window,
+            clock,
+            overlap_seconds=config.sliding_seconds,
+        )
         return cls(
             salts,
             agent_lists(

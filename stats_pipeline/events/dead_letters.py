@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
@@ -27,6 +27,7 @@ from stats_pipeline.events.letter import (
 )
 from stats_pipeline.events.letter_box import LetterBox
 from stats_pipeline.events.replay import Replay
+from stats_pipeline.intervals import DAY
 from stats_pipeline.model import Event, Filter
 from stats_pipeline.stores.protocol import Store
 
@@ -110,7 +111,7 @@ class DeadLetters:
 
     def summary(self) -> DeadLetterSummary:
         """Return how many there are of each event type and kind, and how fast they grow."""
-        recent = Filter().between("time", start=self._clock.now() - timedelta(days=1))
+        recent = Filter().between("time", start=self._clock.now() - DAY)
         types: dict[str, dict[str, int]] = {}
         with self._box.snapshot() as snapshot:
             for group in snapshot.groups(Filter(), ["event_type", "kind"], {}):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from stats_pipeline.clock import epoch_milliseconds, format_time, parse_time
@@ -19,6 +19,9 @@ LARGEST_EVENT_BYTES = 1_000_000
 
 #: How deeply an event's lists and dicts may be nested: whatever works on it may go down into them.
 DEEPEST_NESTING = 50
+
+#: Clocks of hosts differ; what lies further ahead than this is a mistake.
+LARGEST_STEP_AHEAD = timedelta(days=1)
 
 
 def complete(event: object, *, now: datetime) -> Event:
@@ -87,6 +90,16 @@ def _event_id(event: Event, now: datetime) -> str:
             field="event_id",
         )
     return value
+
+
+def check_plausible(moment: datetime, *, earliest: datetime, now: datetime, shown: object) -> None:
+    """Raise InvalidEvent where no event can be of this time, which the message shows as given."""
+    if not earliest <= moment <= now + LARGEST_STEP_AHEAD:
+        raise InvalidEvent(
+            f"timestamp {shown} is implausible: allowed is from "
+            f"{earliest:%Y-%m-%d} (STATS_EARLIEST) to a day from now",
+            field="timestamp",
+        )
 
 
 def check_revision(value: object) -> None:

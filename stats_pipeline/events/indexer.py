@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from reprlib import Repr
 from typing import Any
 
@@ -19,10 +19,9 @@ from stats_pipeline.errors import ConfigurationError, InvalidEvent, StoreError, 
 from stats_pipeline.events.chain import ChainContext, run_chain, running_in
 from stats_pipeline.events.clicks import add_click_keys
 from stats_pipeline.events.dead_letters import DeadLetters
-from stats_pipeline.events.envelope import check_revision
+from stats_pipeline.events.envelope import check_plausible, check_revision
 from stats_pipeline.events.letter import LONGEST_ERROR, DeadLetter, Kind
 from stats_pipeline.events.placing import Placing
-from stats_pipeline.events.salts import Salts
 from stats_pipeline.events.validation import checked
 from stats_pipeline.intervals import hour_of
 from stats_pipeline.model import Drop, Event
@@ -33,9 +32,6 @@ from stats_pipeline.stores.indices import EventIndices
 from stats_pipeline.stores.protocol import ItemResult, Put, Store, Verdict
 from stats_pipeline.stores.seals import Doorkeeper
 from stats_pipeline.stores.writing import write
-
-#: Clocks of hosts differ; what lies further ahead than this is a mistake.
-LARGEST_STEP_AHEAD = timedelta(days=1)
 
 #: What an event is until it is known better.
 DUPLICATE = Outcome("duplicates")
@@ -106,14 +102,7 @@ class EventsIndexer:
         self._sliding_seconds = config.sliding_seconds
         self._placing = Placing(definition, self._indices, earliest)
         self._doorkeeper = Doorkeeper(store.state, definition.alias, clock)
-        salts = Salts(
-            store.state,
-            definition.alias,
-            config.salt_window,
-            clock,
-            overlap_seconds=self._sliding_seconds,
-        )
-        self._context = ChainContext.of(definition.settings, salts)
+        self._context = ChainContext.of(definition, store.state, clock)
 
     def index(self, events: Sequence[Any]) -> list[Outcome]:
         """Store these events, as they came from the queue, and mark the hours that they touch.
@@ -175,13 +164,9 @@ class EventsIndexer:
             timestamp = parse_time(raw.get("timestamp"))
         except ValueError as error:
             raise InvalidEvent(f"timestamp: {error}", field="timestamp") from None
-        latest = self._clock.now() + LARGEST_STEP_AHEAD
-        if not self._earliest <= timestamp <= latest:
-            raise InvalidEvent(
-                f"timestamp {raw['timestamp']} is implausible: allowed is from "
-                f"{self._earliest:%Y-%m-%d} (STATS_EARLIEST) to a day from now",
-                field="timestamp",
-            )
+        check_plausible(
+            timestamp, earliest=self._earliest, now=self._clock.now(), shown=raw["timestamp"]
+        )
         return timestamp
 
     def _place(self, position: int, raw: Event, event: Event, timestamp: datetime) -> Prepared:

@@ -21,8 +21,8 @@ from stats_pipeline.events.identity import digest
 from stats_pipeline.events.messages import Received
 from stats_pipeline.model import Filter
 from stats_pipeline.reports import Outcome
-from stats_pipeline.stores.protocol import Delete, Document, Put, Store, Verdict
-from stats_pipeline.stores.writing import write
+from stats_pipeline.stores.protocol import Delete, Document, Put, Store
+from stats_pipeline.stores.writing import write, write_all
 from stats_pipeline.templates import IndexTemplate
 
 ALIAS = "stats_pipeline-ledger"
@@ -158,13 +158,10 @@ class Ledger:
             for entry in entries
         ]
         try:
-            results = write(self._store, operations, self._clock)
+            write_all(self._store, operations, self._clock, what="an entry of the ledger")
         except StoreRefused:
             self._known.clear()  # Perhaps its index was deleted: made again at the next try.
             raise
-        for result in results:
-            if result.verdict is Verdict.NEVER:
-                raise StoreRefused(f"The store refuses an entry of the ledger: {result.reason}")
 
     def read(self, event_type: str) -> Iterator[Entry]:
         """Yield the entries of an event type by publisher and number, strangers' first."""

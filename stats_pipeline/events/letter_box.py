@@ -9,8 +9,8 @@ from stats_pipeline.clock import Clock
 from stats_pipeline.errors import StoreRefused
 from stats_pipeline.events.letter import PROPERTIES, DeadLetter
 from stats_pipeline.model import Filter
-from stats_pipeline.stores.protocol import Delete, Put, Snapshot, Store, Verdict
-from stats_pipeline.stores.writing import write
+from stats_pipeline.stores.protocol import Delete, Put, Snapshot, Store
+from stats_pipeline.stores.writing import write, write_all
 from stats_pipeline.templates import IndexTemplate
 
 ALIAS = "stats_pipeline-dead-letters"
@@ -45,13 +45,10 @@ class LetterBox:
         self.prepare()
         operations = [Put(self._index, letter.id, letter.body()) for letter in letters]
         try:
-            results = write(self._store, operations, self._clock)
+            write_all(self._store, operations, self._clock, what="a dead letter")
         except StoreRefused:
             self._is_ready = False  # Perhaps its index was deleted: made again at the next try.
             raise
-        for result in results:
-            if result.verdict is Verdict.NEVER:
-                raise StoreRefused(f"The store refuses a dead letter: {result.reason}")
 
     def delete(self, ids: Iterable[str]) -> None:
         """Delete the dead letters of these ids; one that is not there is deleted already."""

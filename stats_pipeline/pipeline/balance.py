@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from stats_pipeline.clock import format_time
 from stats_pipeline.events.ledger import Entry, Hour
-from stats_pipeline.intervals import HOUR
+from stats_pipeline.intervals import DAY, HOUR
 from stats_pipeline.model import Filter
 from stats_pipeline.reports import Balance, Missing
 from stats_pipeline.stores.protocol import Snapshot
@@ -22,8 +22,6 @@ from stats_pipeline.stores.seals import read_seal
 
 if TYPE_CHECKING:
     from stats_pipeline.pipeline.pipeline import Pipeline
-
-DAY = timedelta(days=1)
 
 #: What is stored at a time of which no entry of the ledger knows.
 ELSEWHEN = "other times"

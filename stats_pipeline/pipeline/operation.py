@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from stats_pipeline.clock import format_time
 from stats_pipeline.errors import StatsError, StoreError
 from stats_pipeline.events.messages import decode
+from stats_pipeline.intervals import DAY
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import EventDefinition
 from stats_pipeline.stores.protocol import Snapshot
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 #: How many of the last runs are shown.
 SHOWN_RUNS = 20
-
-DAY = timedelta(days=1)
 
 
 def prepare(pipeline: Pipeline) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from stats_pipeline.events.dead_letters import DeadLetters
 from stats_pipeline.events.drain import Drain, Indexer, Progress
 from stats_pipeline.events.ledger import Ledger
 from stats_pipeline.queues.protocol import Queue
-from stats_pipeline.registry import FIXED_EVENT_WAY_OUT, EventDefinition
+from stats_pipeline.registry import EventDefinition
 from stats_pipeline.reports import OUTCOMES, ProcessingReport, TypeReport
 from stats_pipeline.stores import fixed
 from stats_pipeline.stores.protocol import Store
@@ -97,7 +97,7 @@ class Processing:
 
     def _indexer(self, definition: EventDefinition) -> Indexer:
         if definition.name not in self._indexers:
-            self._refuse_changes(definition)
+            fixed.hold(self._store.state, **definition.fixed)
             self._indexers[definition.name] = definition.processor_class(
                 definition,
                 store=self._store,
@@ -106,13 +106,3 @@ class Processing:
                 earliest=self._earliest,
             )
         return self._indexers[definition.name]
-
-    def _refuse_changes(self, definition: EventDefinition) -> None:
-        """Refuse a configuration that would give events other ids, versions or indices."""
-        fixed.hold(
-            self._store.state,
-            definition.alias,
-            definition.fixed_values,
-            title=definition.title,
-            way_out=FIXED_EVENT_WAY_OUT,
-        )

@@ -5,10 +5,9 @@ by the host's configuration. Nothing that a registration names by path is import
 """
 
 from stats_pipeline.registry.definitions import (
-    FIXED_EVENT_WAY_OUT,
     AggregationDefinition,
     EventDefinition,
 )
 from stats_pipeline.registry.registries import Registries
 
-__all__ = ["FIXED_EVENT_WAY_OUT", "AggregationDefinition", "EventDefinition", "Registries"]
+__all__ = ["AggregationDefinition", "EventDefinition", "Registries"]

@@ -70,9 +70,6 @@ EVENT_FIELDS: Mapping[str, Mapping[str, Any]] = {
 #: Names become parts of index and queue names, which Elasticsearch wants in lower case.
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 
-#: What an operator can do where `EventDefinition.fixed_values` have changed.
-FIXED_EVENT_WAY_OUT = "set it back, or register the events under a new event type"
-
 
 class EventDefinition:
     """Be an event type that is ready for use; what it names is imported when it is asked for."""
@@ -95,15 +92,20 @@ class EventDefinition:
         return read_processor_config(self.declaration.processor_config, owner=self.title)
 
     @property
-    def fixed_values(self) -> dict[str, Any]:
-        """Return what can't change once there are events: they would get other ids or indices."""
-        return {
+    def fixed(self) -> dict[str, Any]:
+        """Return what can't change once there are events, as `stores.fixed` takes it.
+
+        They would get other ids, versions or indices.
+        """
+        values = {
             "double_click_window": self.config.double_click_window,
             "double_click_rule": self.config.double_click_rule,
             "salt_window": self.config.salt_window,
             "index_interval": self.config.index_interval,
             "STATS_EARLIEST": format_time(self.settings["STATS_EARLIEST"]),
         }
+        way_out = "set it back, or register the events under a new event type"
+        return {"name": self.alias, "values": values, "title": self.title, "way_out": way_out}
 
     @cached_property
     def processor_class(self) -> Any:

@@ -44,3 +44,20 @@ def write(store: Store, operations: Sequence[Operation], clock: Clock) -> list[I
         # Jitter, so that workers that were refused together don't come back together.
         clock.sleep(wait_seconds * random.uniform(0.5, 1.5))  # noqa: S311
     return [result for result in results if result is not None]
+
+
+def write_all(store: Store, operations: Sequence[Operation], clock: Clock, *, what: str) -> None:
+    """Do these operations, as `write` does; a document of the same or a later version stays.
+
+    Args:
+        store: where documents are.
+        operations: to be done.
+        clock: for waiting between tries.
+        what: each of them writes, for the error message.
+
+    Raises:
+        StoreRefused: also where the store will never take one of them.
+    """
+    for result in write(store, operations, clock):
+        if result.verdict is Verdict.NEVER:
+            raise StoreRefused(f"The store refuses {what}: {result.reason}")

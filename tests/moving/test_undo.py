@@ -157,7 +157,7 @@ class _Died(BaseException):
 
 @pytest.mark.parametrize(
     "step",
-    ["stats_pipeline.pipeline.moving.removal.write", "stats_pipeline.stores.marks.touch"],
+    ["stats_pipeline.pipeline.moving.removal.write_all", "stats_pipeline.stores.marks.touch"],
 )
 @pytest.mark.parametrize("calls", [0, 1])
 def test_an_undo_that_died_at_any_step_is_run_again(
@@ -175,12 +175,12 @@ def test_an_undo_that_died_at_any_step_is_run_again(
     module, name = step.rsplit(".", 1)
     real: Any = getattr(__import__(module, fromlist=[name]), name)
 
-    def die(*arguments: Any) -> Any:
+    def die(*arguments: Any, **options: Any) -> Any:
         nonlocal left
         if left == 0:
             raise _Died
         left -= 1
-        return real(*arguments)
+        return real(*arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(step, die)

@@ -98,8 +98,9 @@ def test_only_the_beginning_of_an_agent_is_looked_at(
     embedded: Backend, make_pipeline: MakePipeline
 ) -> None:
     """Hundreds of expressions over a megabyte, and a memory of them, would be a way to attack."""
-    definition = make_pipeline(embedded).registries.event_type("file-download")
-    with running_in(ChainContext.of(definition.settings, None)):  # type: ignore[arg-type]
+    pipeline = make_pipeline(embedded)
+    definition = pipeline.registries.event_type("file-download")
+    with running_in(ChainContext.of(definition, pipeline.store.state, pipeline.clock)):
         assert flag_robots({"user_agent": "x" * 10 + "Googlebot"})["is_robot"]
         assert not flag_robots({"user_agent": "x" * LONGEST_AGENT + "Googlebot"})["is_robot"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from stats_pipeline.cli import Output, stats_command
+from stats_pipeline.cli import Output, files_argument, stats_command
 from stats_pipeline.contrib.access_log.importing import LogImport, check_active
 from stats_pipeline.contrib.access_log.selection import Selection
 
@@ -46,13 +46,7 @@ def _statuses(
 
 
 @click.command("import-log", epilog=EPILOG)
-@click.argument(
-    "files",
-    nargs=-1,
-    required=True,
-    metavar="FILE...",
-    type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True),
-)
+@files_argument
 @click.option(
     "--method",
     "methods",

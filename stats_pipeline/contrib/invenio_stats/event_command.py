@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from stats_pipeline.cli import Output, stats_command
+from stats_pipeline.cli import Output, files_argument, stats_command
 from stats_pipeline.contrib.invenio_stats.event_import import EventImport
 from stats_pipeline.errors import ConfigurationError
 
@@ -24,13 +24,7 @@ Then bring the statistics up to date:
 
 @click.command("invenio-events", epilog=EPILOG)
 @click.argument("event_type", metavar="EVENT_TYPE")
-@click.argument(
-    "files",
-    nargs=-1,
-    required=True,
-    metavar="FILE...",
-    type=click.Path(exists=True, dir_okay=False, readable=True, allow_dash=True),
-)
+@files_argument
 @click.option(
     "--drop-unknown",
     is_flag=True,

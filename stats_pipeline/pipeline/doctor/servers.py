@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from stats_pipeline.intervals import ALL_TIME
 from stats_pipeline.pipeline.doctor.configuration import Registered
 from stats_pipeline.pipeline.doctor.report import Examination, Hop
-from stats_pipeline.registry import FIXED_EVENT_WAY_OUT, AggregationDefinition, EventDefinition
+from stats_pipeline.registry import AggregationDefinition, EventDefinition
 from stats_pipeline.stores import fixed
 from stats_pipeline.stores.indices import EventIndices
 from stats_pipeline.stores.protocol import Store
@@ -76,13 +76,7 @@ def _install(store: Store, templates: Sequence[IndexTemplate]) -> str:
 
 def _check_events(store: Store, definition: EventDefinition) -> str:
     """Refuse a configuration that does not fit to the stored events, and indices that are lost."""
-    fixed.check(
-        store.state,
-        definition.alias,
-        definition.fixed_values,
-        title=definition.title,
-        way_out=FIXED_EVENT_WAY_OUT,
-    )
+    fixed.check(store.state, **definition.fixed)
     indices = EventIndices(store, definition.template, definition.config.index_interval)
     names = indices.covering(ALL_TIME)
     return f"{len(names)} indices, none is lost" if names else "none yet"

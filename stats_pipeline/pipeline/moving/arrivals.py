@@ -15,18 +15,15 @@ from stats_pipeline.clock import parse_time
 from stats_pipeline.errors import ConfigurationError, InvalidEvent, StoreError
 from stats_pipeline.events.chain import ChainContext, run_chain, running_in
 from stats_pipeline.events.clicks import add_click_keys
-from stats_pipeline.events.envelope import complete
-from stats_pipeline.events.indexer import LARGEST_STEP_AHEAD
+from stats_pipeline.events.envelope import check_plausible, complete
 from stats_pipeline.events.messages import Received
 from stats_pipeline.events.placing import Placing
-from stats_pipeline.events.salts import Salts
 from stats_pipeline.events.validation import checked
 from stats_pipeline.intervals import hour_of
 from stats_pipeline.model import Drop, Event
 from stats_pipeline.pipeline.moving.event_lines import BadLine, EventLine
 from stats_pipeline.pipeline.moving.imports import Imports, ids_of, label_with
 from stats_pipeline.pipeline.moving.revisions import Revisions, revision_of
-from stats_pipeline.registry import FIXED_EVENT_WAY_OUT
 from stats_pipeline.reports import Outcome
 from stats_pipeline.stores import fixed, marks
 from stats_pipeline.stores.indices import EventIndices
@@ -82,27 +79,14 @@ class Arrivals:
         self._pipeline = pipeline
         self._store = pipeline.store
         self._definition = definition
-        fixed.hold(
-            self._store.state,
-            definition.alias,
-            definition.fixed_values,
-            title=definition.title,
-            way_out=FIXED_EVENT_WAY_OUT,
-        )
+        fixed.hold(self._store.state, **definition.fixed)
         config = definition.config
         self._indices = EventIndices(self._store, definition.template, config.index_interval)
         self._indices.install_template()
         earliest = pipeline.settings["STATS_EARLIEST"]
         self._placing = Placing(definition, self._indices, earliest)
         self._doorkeeper = Doorkeeper(self._store.state, definition.alias, pipeline.clock)
-        salts = Salts(
-            self._store.state,
-            definition.alias,
-            config.salt_window,
-            pipeline.clock,
-            overlap_seconds=config.sliding_seconds,
-        )
-        self._context = ChainContext.of(definition.settings, salts)
+        self._context = ChainContext.of(definition, self._store.state, pipeline.clock)
         self._imports = Imports(self._store.state, definition.alias)
         self._revisions = Revisions(self._store.state, definition.alias)
 
@@ -231,12 +215,12 @@ class Arrivals:
 
     def _time_of(self, event: Event) -> datetime:
         timestamp = parse_time(event["timestamp"])
-        latest = self._pipeline.clock.now() + LARGEST_STEP_AHEAD
-        if not self._placing.earliest <= timestamp <= latest:
-            raise BadLine(
-                f"timestamp {event['timestamp']} is implausible: allowed is from "
-                f"{self._placing.earliest:%Y-%m-%d} (STATS_EARLIEST) to a day from now"
-            )
+        check_plausible(
+            timestamp,
+            earliest=self._placing.earliest,
+            now=self._pipeline.clock.now(),
+            shown=event["timestamp"],
+        )
         return timestamp
 
 

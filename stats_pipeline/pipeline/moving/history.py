@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from stats_pipeline.clock import format_time, parse_time
-from stats_pipeline.errors import InvalidParameter, StoreRefused, nearest
+from stats_pipeline.errors import InvalidParameter, nearest
 from stats_pipeline.fields import FIELD_TYPES
 from stats_pipeline.intervals import HOUR, Period, period_of, tile
 from stats_pipeline.model import Filter
@@ -23,8 +23,8 @@ from stats_pipeline.pipeline.moving.event_lines import BadLine, read_object
 from stats_pipeline.pipeline.moving.imports import check_label
 from stats_pipeline.queries.parameters import read_start
 from stats_pipeline.stores import marks
-from stats_pipeline.stores.protocol import Delete, Operation, Put, Verdict
-from stats_pipeline.stores.writing import write
+from stats_pipeline.stores.protocol import Delete, Operation, Put
+from stats_pipeline.stores.writing import write_all
 
 if TYPE_CHECKING:
     from stats_pipeline.pipeline.pipeline import Pipeline
@@ -204,9 +204,7 @@ class History:
     def _write(self, operations: Iterable[Operation]) -> None:
         remaining = iter(operations)
         while batch := list(islice(remaining, BATCH)):
-            for result in write(self._store, batch, self._clock):
-                if result.verdict is Verdict.NEVER:
-                    raise StoreRefused(f"The store refuses a row: {result.reason}")
+            write_all(self._store, batch, self._clock, what="a row")
         self._store.refresh([self._index])
 
 

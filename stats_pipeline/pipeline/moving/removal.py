@@ -7,14 +7,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from stats_pipeline.clock import parse_time
-from stats_pipeline.errors import StoreRefused
 from stats_pipeline.events.placing import Placing
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import EventDefinition
 from stats_pipeline.stores import marks
 from stats_pipeline.stores.indices import EventIndices
-from stats_pipeline.stores.protocol import Document, Operation, Put, Verdict
-from stats_pipeline.stores.writing import write
+from stats_pipeline.stores.protocol import Document, Operation, Put
+from stats_pipeline.stores.writing import write_all
 
 if TYPE_CHECKING:
     from stats_pipeline.pipeline.pipeline import Pipeline
@@ -68,9 +67,7 @@ class Removal:
 
     def write(self, operations: Sequence[Operation]) -> None:
         """Do these operations; a document of a later version stays as it is."""
-        for result in write(self._store, operations, self._clock):
-            if result.verdict is Verdict.NEVER:
-                raise StoreRefused(f"The store refuses an event of {self._alias}: {result.reason}")
+        write_all(self._store, operations, self._clock, what=f"an event of {self._alias}")
 
     def touch(self, documents: Sequence[Document]) -> None:
         """Mark the hours of these events."""
