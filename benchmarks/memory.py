@@ -41,6 +41,15 @@ class MemoryUsed:
         return self.many_bytes / self.few_bytes
 
 
+def peak_bytes() -> int:
+    """Return the most memory that this process ever had."""
+    # Not `ru_maxrss`: that begins at the size of the process which started this one.
+    status = Path("/proc/self/status").read_text()
+    peak = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    assert peak, "only Linux says how much memory a process had at most"
+    return int(peak[1]) * 1024
+
+
 def measure_memory(
     folder: Path,
     where: str,
@@ -137,15 +146,7 @@ def _main(step: str, number: str, folder: str, *settings: str) -> None:
         _take_step(pipeline, step, int(number))
     finally:
         pipeline.close()
-    print(_peak_bytes())
-
-
-def _peak_bytes() -> int:
-    # Not `ru_maxrss`: that begins at the size of the process which started this one.
-    status = Path("/proc/self/status").read_text()
-    peak = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
-    assert peak, "only Linux says how much memory a process had at most"
-    return int(peak[1]) * 1024
+    print(peak_bytes())
 
 
 if __name__ == "__main__":

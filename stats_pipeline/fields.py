@@ -130,6 +130,9 @@ FIELD_TYPES: Mapping[str, Callable[[Any], Any]] = {
     "binary": _binary,
 }
 
+#: Whose fields may hold several values. The others have sums and an order, which need one.
+MULTI_VALUED = "keyword"
+
 #: Types that can be matched by whole values.
 FILTERABLE = frozenset(FIELD_TYPES) - {
     "text",
@@ -145,6 +148,30 @@ GROUPABLE = frozenset({"keyword", "long", "integer", "short", "byte", "boolean",
 #: Types that sums, means and extremes can be taken of.
 WHOLE_NUMBERS = frozenset({"long", "integer", "short", "byte"})
 NUMBERS = WHOLE_NUMBERS | {"double", "float"}
+
+
+def one_value(field_type: str, value: Any) -> Any:
+    """Return a value in the one form in which a field of that type is stored.
+
+    Raises ValueError with the reason why it can't be.
+    """
+    return FIELD_TYPES[field_type](value)
+
+
+def one_form(field_type: str, value: Any) -> Any:
+    """Return one or several values in the one form in which a field of that type is stored.
+
+    Several values of a keyword are a set: sorted, each once, without nulls; none of them are None,
+    and a single one is no list. Raises ValueError with the reason why it can't be.
+    """
+    if not isinstance(value, list | tuple):
+        return one_value(field_type, value)
+    if field_type != MULTI_VALUED:
+        raise ValueError(f"expected one value, since lists are for {MULTI_VALUED} fields only")
+    values = sorted({one_value(field_type, each) for each in value if each is not None})
+    if any("\0" in each for each in values):
+        raise ValueError("holds a null character in a list, which SQLite would cut off there")
+    return values if len(values) > 1 else next(iter(values), None)
 
 
 def from_text(field_type: str, value: Any) -> Any:

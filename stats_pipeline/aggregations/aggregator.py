@@ -12,7 +12,7 @@ from typing import Any
 
 from stats_pipeline.clock import format_time
 from stats_pipeline.errors import DefinitionError
-from stats_pipeline.fields import FIELD_TYPES
+from stats_pipeline.fields import one_form
 from stats_pipeline.intervals import Period
 from stats_pipeline.metrics import Unique, sketch_field
 from stats_pipeline.model import Filter
@@ -124,7 +124,7 @@ def make_row(
         if value is None:
             continue
         try:
-            row[name] = FIELD_TYPES[types[name]](value)
+            row[name] = one_form(types[name], value)
         except ValueError as error:
             raise DefinitionError(
                 f"{definition.title}: the row's field {name!r} ({types[name]}) can't hold "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from stats_pipeline.errors import InvalidEvent, nearest
-from stats_pipeline.fields import FIELD_TYPES
+from stats_pipeline.fields import one_form, one_value
 from stats_pipeline.model import Event
+from stats_pipeline.registry import EVENT_FIELDS
 from stats_pipeline.templates import IndexTemplate
 
 
@@ -27,11 +28,14 @@ def checked(event: Event, template: IndexTemplate) -> Event:
         if value is None:
             continue
         try:
-            result[name] = FIELD_TYPES[field_type](value)
+            # What the chain itself works with is one value.
+            stored = (one_value if name in EVENT_FIELDS else one_form)(field_type, value)
         except ValueError as error:
             raise InvalidEvent(
                 f"the field {name!r} ({field_type}): {error}, not {str(value)[:60]!r}", field=name
             ) from None
+        if stored is not None:
+            result[name] = stored
     # The template may leave it out, but every stored event says whether it is a robot's.
     result.setdefault("is_robot", False)
     return result

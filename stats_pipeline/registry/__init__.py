@@ -5,9 +5,10 @@ by the host's configuration. Nothing that a registration names by path is import
 """
 
 from stats_pipeline.registry.definitions import (
+    EVENT_FIELDS,
     AggregationDefinition,
     EventDefinition,
 )
 from stats_pipeline.registry.registries import Registries
 
-__all__ = ["AggregationDefinition", "EventDefinition", "Registries"]
+__all__ = ["EVENT_FIELDS", "AggregationDefinition", "EventDefinition", "Registries"]

@@ -157,6 +157,34 @@ def test_W6_a_missing_copied_field_is_left_out(make: Make) -> None:
     assert table(pipeline, field="kind") == {("2017-01-01", "a"): None, ("2017-01-01", "b"): "x"}
 
 
+def test_an_event_with_several_values_is_in_the_row_of_each(make: Make) -> None:
+    """The parts sum to more than the whole; so in long intervals, uniques and copied fields."""
+    config = {
+        "metrics": {"people": Unique("visitor_id"), "b_too": Count(where=Where("page", ["b"]))},
+        "copy_fields": {"all_pages": "page"},
+    }
+    pairs = {"aggregation_field": ["page", "kind"], "aggregation_interval": "month"}
+    pipeline = make(aggregations={"pages-agg": config, "pairs-agg": pairs})
+    at_ten = {"timestamp": "2017-01-01T10:00:00Z", "visitor_id": "v1"}
+    several = {"page": ["b", "a", "b", None], "kind": ["y", "x"]}
+    later = {"timestamp": "2017-01-02T10:00:00Z", "page": "b", "kind": "x"}
+    empty = {**at_ten, "page": [], "kind": "x"}
+    take(pipeline, [{**at_ten, **several}, {**later, "visitor_id": "v1"}, empty])
+    pipeline.update()
+    counts = {"count": 1, "people": 1, "b_too": 1}
+    found = [{key: row[key] for key in ("page", *counts, "all_pages")} for row in rows(pipeline)]
+    assert found == [
+        {"page": "a", **counts, "all_pages": ["a", "b"]},
+        {"page": "b", **counts, "all_pages": ["a", "b"]},
+        {"page": "b", **counts, "all_pages": "b"},
+    ]
+    pairs_found = {(r["page"], r["kind"]): r["count"] for r in rows(pipeline, "pairs-agg")}
+    assert pairs_found == {("a", "x"): 1, ("a", "y"): 1, ("b", "x"): 2, ("b", "y"): 1}
+    assert update(pipeline) == {}
+    pipeline.reset()
+    assert {(r["page"], r["kind"]): r["count"] for r in rows(pipeline, "pairs-agg")} == pairs_found
+
+
 def test_an_event_without_a_dimension_is_left_out_of_that_aggregation_only(make: Make) -> None:
     """An event that lacks `kind` counts by page, not by kind."""
     by_kind = {"aggregation_field": ["page", "kind"]}

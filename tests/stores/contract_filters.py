@@ -29,8 +29,14 @@ VALUES: dict[str, list[Any]] = {
     "address": ["10.0.0.1", "10.0.0.2", "2001:db8::1"],
 }
 
+PATHS = st.lists(st.sampled_from(VALUES["path"]), min_size=2, unique=True).map(sorted)
+
 BODIES = st.fixed_dictionaries(
-    {}, optional={field: st.sampled_from(values) for field, values in VALUES.items()}
+    {},
+    optional={
+        **{field: st.sampled_from(values) for field, values in VALUES.items()},
+        "path": st.sampled_from(VALUES["path"]) | PATHS,
+    },
 )
 
 
@@ -89,6 +95,14 @@ class FilterContract:
             assert _found(store, index, Filter().where(field, None, [value])) == keys - mine
         assert _found(store, index, Filter().where(field, values)) == keys - {"none"}
         assert _found(store, index, Filter().where(field, None, values)) == {"none"}
+
+    def test_one_of_several_values_is_enough(self, store: Store, index: str, write: Write) -> None:
+        """To be included, and to be excluded."""
+        write(index, {"ab": {"path": ["a", "b"]}, "b": {"path": "b"}, "none": {}})
+        assert _found(store, index, Filter().where("path", ["a"])) == {"ab"}
+        assert _found(store, index, Filter().where("path", ["b"])) == {"ab", "b"}
+        assert _found(store, index, Filter().where("path", None, ["a"])) == {"b", "none"}
+        assert _found(store, index, Filter().where("path", ["b"], ["a"])) == {"b"}
 
     def test_excluding_acts_on_what_was_included(
         self, store: Store, index: str, write: Write
@@ -175,6 +189,6 @@ class FilterContract:
 
 def _found(store: Store, index: str, where: Filter) -> set[str]:
     with store.snapshot([index]) as snapshot:
-        found = {document.id for document in snapshot.scan(where, ["path"])}
+        found = {document.id for document in snapshot.scan(where, ["size"])}
         assert snapshot.count(where) == len(found)
     return found

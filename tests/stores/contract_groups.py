@@ -18,11 +18,12 @@ MANY_GROUPS = 5_000
 HOURS = [f"2016-12-18T{hour:02}:00:00.000Z" for hour in range(3)]
 
 PATHS = st.sampled_from(["", "/a", "/A", "/b c", "/ä"])
+SEVERAL_PATHS = st.lists(PATHS, min_size=2, unique=True).map(sorted)
 
 BODIES = st.fixed_dictionaries(
     {"timestamp": st.sampled_from(HOURS)},
     optional={
-        "path": PATHS,
+        "path": PATHS | SEVERAL_PATHS,
         "size": st.integers(-(2**40), 2**40),
         "status": st.sampled_from([200, 404]),
         "ratio": st.floats(-1e6, 1e6, allow_nan=False).map(lambda number: number + 0.0),
@@ -123,6 +124,29 @@ class GroupContract:
         with store.snapshot([index]) as snapshot:
             assert [g.key for g in snapshot.groups(Filter(), ["path", "size"], {})] == [("", 1)]
             assert list(snapshot.groups(Filter(), ["path", "nope"], {})) == []
+
+    def test_a_document_with_several_values_is_in_the_group_of_each(
+        self, store: Store, index: str, write: Write
+    ) -> None:
+        """Once in each, so that the groups sum to more than the documents; newest has them all."""
+        several = {"path": ["a", "b"], "event_id": ["x", "y"], "size": 1}
+        write(
+            index, {"1": several, "2": {"path": "b", "event_id": "x", "size": 2}, "3": {"size": 4}}
+        )
+        asked: dict[str, Metric] = {
+            "sum": Sum("size"),
+            "of a": Count(where=Where("path", ["a"])),
+            "not a": Count(where=Where("path", exclude=["a"])),
+        }
+        with store.snapshot([index]) as snapshot:
+            groups = list(snapshot.groups(Filter(), ["path"], asked, newest_by=["size"]))
+            assert [(g.key, g.count, list(g.values.values())) for g in groups] == [
+                (("a",), 1, [1, 1, 0]),
+                (("b",), 2, [3, 1, 1]),
+            ]
+            assert groups[0].newest == several
+            both = [g.key for g in snapshot.groups(Filter(), ["event_id", "path"], {})]
+            assert both == [("x", "a"), ("x", "b"), ("y", "a"), ("y", "b")]
 
     def test_grouping_by_nothing_yields_one_group(
         self, store: Store, index: str, write: Write

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import product
 from typing import Any
 
 from stats_pipeline.clock import format_time
@@ -19,8 +20,9 @@ def keeps(clause: Where | Between, body: Body) -> bool:
         after = clause.start is None or (value or "") >= format_time(clause.start)
         before = clause.end is None or (value or "") < format_time(clause.end)
         return value is not None and after and before
-    included = not clause.include or value in map(_text, clause.include)
-    return included and (value is None or value not in map(_text, clause.exclude or ()))
+    values = set(_values(value))
+    included = not clause.include or values & set(map(_text, clause.include))
+    return bool(included) and not values & set(map(_text, clause.exclude or ()))
 
 
 def select(where: Filter, bodies: Iterable[Body]) -> list[Body]:
@@ -37,8 +39,7 @@ def group(
     """Return the groups of these documents, ascending."""
     members: dict[tuple[Any, ...], list[Body]] = {} if by else {(): []}
     for body in bodies:
-        key = tuple(body.get(field) for field in by)
-        if None not in key:
+        for key in product(*(_values(body.get(field)) for field in by)):
             members.setdefault(key, []).append(body)
     return [
         Group(
@@ -69,6 +70,12 @@ def measure(metric: Metric, bodies: Sequence[Body]) -> Any:
     if isinstance(metric, Mean):
         return sum(values) / len(values) if values else None
     return (min if isinstance(metric, Min) else max)(values, default=None)
+
+
+def _values(value: Any) -> Sequence[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 def _text(value: Any) -> Any:

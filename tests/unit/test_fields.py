@@ -15,6 +15,7 @@ from stats_pipeline.fields import (
     LONGEST_KEYWORD_BYTES,
     NUMBERS,
     WHOLE_NUMBERS,
+    one_form,
 )
 
 ANYTHING = st.one_of(
@@ -116,6 +117,37 @@ def test_bad_values_are_refused_with_the_reason(field_type: str, value: Any, pro
     """The reason should end a sentence that begins with the field's name."""
     with pytest.raises(ValueError, match=problem):
         FIELD_TYPES[field_type](value)
+
+
+@pytest.mark.parametrize(
+    ("field_type", "value", "stored"),
+    [
+        ("keyword", ["b", "a", "b", None, 1], ["1", "a", "b"]),
+        ("keyword", ("a",), "a"),
+        ("keyword", [None], None),
+        ("keyword", [], None),
+        ("keyword", "a", "a"),
+        ("long", 3.0, 3),
+    ],
+)
+def test_several_values_are_a_set(field_type: str, value: Any, stored: Any) -> None:
+    """Whatever their order and however often each was given, they have one form."""
+    assert one_form(field_type, value) == stored
+
+
+@pytest.mark.parametrize(
+    ("field_type", "value", "problem"),
+    [
+        ("long", [1], "lists are for keyword fields only"),
+        ("object", [{}], "lists are for keyword fields only"),
+        ("keyword", [["a"]], "expected text"),
+        ("keyword", ["a\0", "b"], "a null character in a list"),
+    ],
+)
+def test_other_lists_are_refused(field_type: str, value: Any, problem: str) -> None:
+    """Numbers have sums and an order, for which an event needs one value."""
+    with pytest.raises(ValueError, match=problem):
+        one_form(field_type, value)
 
 
 def test_an_object_that_holds_itself_is_refused() -> None:

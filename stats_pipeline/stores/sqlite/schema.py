@@ -21,6 +21,7 @@ CATALOGUE = (
     """create table if not exists _indices (
         name text primary key, alias text not null, uuid text not null, aliased integer not null
     )""",
+    "create table if not exists _lists (alias text, field text, primary key (alias, field))",
 )
 
 #: The times that documents are searched by: events by the first, rows by either.
@@ -29,8 +30,14 @@ _INDEXED = ("timestamp", "start")
 
 def load_tables(connection: sqlite3.Connection) -> dict[str, Table]:
     """Return alias -> table."""
+    lists: dict[str, set[str]] = {}
+    for alias, field in connection.execute("select alias, field from _lists"):
+        lists.setdefault(alias, set()).add(field)
     rows = connection.execute("select alias, types from _aliases")
-    return {alias: Table(alias, json.loads(types)) for alias, types in rows}
+    return {
+        alias: Table(alias, json.loads(types), frozenset(lists.get(alias, ())))
+        for alias, types in rows
+    }
 
 
 def tables_by_index(connection: sqlite3.Connection) -> dict[str, Table]:

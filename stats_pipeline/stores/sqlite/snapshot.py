@@ -14,7 +14,7 @@ from stats_pipeline.sqlite import Database, in_sqlite
 from stats_pipeline.stores.protocol import Document, Group
 from stats_pipeline.stores.sqlite.measures import Measure, add_aggregates, measure, newest_value
 from stats_pipeline.stores.sqlite.schema import load_tables
-from stats_pipeline.stores.sqlite.sql import Sql, join, union
+from stats_pipeline.stores.sqlite.sql import DOCUMENTS, Sql, join, union
 from stats_pipeline.stores.sqlite.table import Table, decode_value
 
 #: Few enough to hold, enough to make little of what each fetch costs.
@@ -72,7 +72,7 @@ class SqliteSnapshot:
     ) -> Iterator[Group]:
         """Yield one group per combination of values of `by`, ascending."""
         measures = {name: measure(self._source, metric) for name, metric in metrics.items()}
-        keys = [self._source.column(field) for field in by]
+        source, keys = self._source.by_value(by)
         place = newest_value(self._source, newest_by, "_index || '/' || _id")
         columns = [
             *map(Sql, keys),
@@ -83,7 +83,7 @@ class SqliteSnapshot:
         grouped = ", ".join(keys)
         tail = "".join(f" and {key} is not null" for key in keys)
         tail += f" group by {grouped} order by {grouped}" if keys else ""
-        rows = self._rows(join("", [self._select(columns, where), Sql(tail)]))
+        rows = self._rows(join("", [self._select(columns, where, source), Sql(tail)]))
         types = [self._source.types.get(field, "keyword") for field in by]
         return (self._group(row, types, measures) for row in rows)
 
@@ -92,7 +92,7 @@ class SqliteSnapshot:
         for cursor in list(self._cursors):
             cursor.close()
 
-    def _select(self, columns: Sequence[Sql], where: Filter) -> Sql:
+    def _select(self, columns: Sequence[Sql], where: Filter, source: Sql | None = None) -> Sql:
         condition = self._source.condition(where.clauses)
         return join(
             "",
@@ -100,8 +100,8 @@ class SqliteSnapshot:
                 Sql("select "),
                 join(", ", columns),
                 Sql(" from ("),
-                self._source.sql,
-                Sql(") where "),
+                source or self._source.sql,
+                Sql(f") as {DOCUMENTS} where "),
                 condition,
             ],
         )

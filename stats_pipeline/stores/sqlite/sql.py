@@ -21,6 +21,9 @@ class Sql:
     parameters: tuple[Any, ...] = ()
 
 
+#: What a select from a source calls it, so that its columns can be told from other ones.
+DOCUMENTS = "documents"
+
 _NOTHING = Sql("0")
 _EVERYTHING = Sql("1")
 
@@ -32,14 +35,35 @@ class Source:
     Attributes:
         types: field name -> field type, of all fields that one of the aliases has.
         sql: the select that yields `_index`, `_id`, `_version` and these fields.
+        lists: the fields of which documents may have several values, as bytes with JSON.
     """
 
     types: Mapping[str, str]
     sql: Sql
+    lists: frozenset[str] = frozenset()
 
     def column(self, field: str) -> str:
         """Return the field as SQL takes it; a field that no alias has is null everywhere."""
         return quote(field) if field in self.types else "null"
+
+    def by_value(self, fields: Iterable[str]) -> tuple[Sql, list[str]]:
+        """Return the source with a document once for each value of these fields, and its columns.
+
+        The columns hold one value each, also where the fields hold lists, in the fields' order.
+        """
+        columns = [self.column(field) for field in fields]
+        parts, selected = [], []
+        for number, field in enumerate(fields):
+            if field in self.lists:
+                cell = f"{DOCUMENTS}.{columns[number]}"
+                columns[number] = quote(f"_value {number}")
+                parts.append(f", json_each({_as_list(cell)}) as e{number}")
+                selected.append(f", e{number}.value as {columns[number]}")
+        if not parts:
+            return self.sql, columns
+        head = f"select {DOCUMENTS}.*{''.join(selected)} from ("
+        tail = f") as {DOCUMENTS}{''.join(parts)}"
+        return join("", [Sql(head), self.sql, Sql(tail)]), columns
 
     def condition(self, clauses: Iterable[Where | Between]) -> Sql:
         """Return the condition that a document meets where all of these clauses keep it."""
@@ -75,7 +99,11 @@ class Source:
         marks = ", ".join("?" * len(possible))
         column = self.column(field)
         # "is not null" makes it false, not null, for documents without the field.
-        return Sql(f"({column} is not null and {column} in ({marks}))", tuple(possible))
+        if field not in self.lists:
+            return Sql(f"({column} is not null and {column} in ({marks}))", tuple(possible))
+        # Qualified: the columns of json_each have names that fields may have.
+        each = f"json_each({_as_list(f'{DOCUMENTS}.{column}')}) as e where e.value in ({marks})"
+        return Sql(f"({column} is not null and exists (select 1 from {each}))", tuple(possible))
 
 
 def join(separator: str, parts: Sequence[Sql]) -> Sql:
@@ -92,13 +120,14 @@ def union(indices: Mapping[str, Table]) -> Source:
     types: dict[str, str] = {}
     for table in tables.values():
         types = {**table.types, **types}
+    lists = frozenset().union(*(table.lists for table in tables.values()))
     selects = [
         _select(table, types, [name for name, of in indices.items() if of.alias == table.alias])
         for table in tables.values()
     ]
     if not selects:
         selects = [Sql("select null as _index, null as _id, null as _version where 0")]
-    return Source(types, join(" union all ", selects))
+    return Source(types, join(" union all ", selects), lists)
 
 
 def _select(table: Table, types: Mapping[str, str], names: Sequence[str]) -> Sql:
@@ -108,6 +137,10 @@ def _select(table: Table, types: Mapping[str, str], names: Sequence[str]) -> Sql
     marks = ", ".join("?" * len(names))
     text = f"select _index, _id, _version{columns} from {table.name} where _index in ({marks})"
     return Sql(text, tuple(names))
+
+
+def _as_list(cell: str) -> str:
+    return f"case typeof({cell}) when 'blob' then cast({cell} as text) else json_array({cell}) end"
 
 
 def _possible(field_type: str, values: Iterable[Any]) -> Iterable[Any]:

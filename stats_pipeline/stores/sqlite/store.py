@@ -144,10 +144,13 @@ def _put(connection: sqlite3.Connection, table: Table, put: Put) -> ItemResult:
     if put.version is None:
         sql = table.put_sql
     try:
-        row = [put.index, put.id, put.version, *table.encode(put.body)]
+        values = table.encode(put.body)
+        row = [put.index, put.id, put.version, *values]
         written = connection.execute(sql, row).rowcount == 1
     except (ValueError, TypeError, OverflowError, sqlite3.DataError) as error:
         return ItemResult(Verdict.NEVER, str(error))
+    for field in table.lists_of(values) - table.lists:
+        connection.execute("insert or ignore into _lists values (?, ?)", (table.alias, field))
     return _DONE if written else _DUPLICATE
 
 

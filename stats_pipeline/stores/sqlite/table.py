@@ -6,12 +6,12 @@ Nothing here touches a database; `schema` does.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from stats_pipeline.fields import FIELD_TYPES, WHOLE_NUMBERS
+from stats_pipeline.fields import WHOLE_NUMBERS, one_form
 from stats_pipeline.sqlite import quote
 from stats_pipeline.stores.protocol import Document
 
@@ -28,10 +28,12 @@ class Table:
     Attributes:
         alias: whose documents these are.
         types: field name -> field type.
+        lists: the fields of which a document has had several values.
     """
 
     alias: str
     types: Mapping[str, str]
+    lists: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -73,6 +75,10 @@ class Table:
             for name in self.types
         ]
 
+    def lists_of(self, values: Iterable[Any]) -> set[str]:
+        """Return the fields that have several values in what `encode` returned."""
+        return {n for n, v in zip(self.types, values, strict=True) if isinstance(v, bytes)}
+
     def decode(self, row: tuple[Any, ...]) -> Document:
         """Return the document of a row that begins with `_index`, `_id` and `_version`."""
         body = {
@@ -98,7 +104,10 @@ def column_type(field_type: str) -> str:
 
 def encode_value(field_type: str, value: Any) -> Any:
     """Return a value as its column holds it; raise ValueError where the type has no such value."""
-    checked = FIELD_TYPES[field_type](value)
+    checked = one_form(field_type, value)
+    if isinstance(checked, list):
+        # As bytes, which no other value of a field is.
+        return json.dumps(checked).encode()
     if field_type in _JSON_TYPES:
         return json.dumps(checked, allow_nan=False)
     return int(checked) if field_type == "boolean" else checked
@@ -108,6 +117,6 @@ def decode_value(field_type: str, value: Any) -> Any:
     """Return what `encode_value` was given, in its one form."""
     if value is None:
         return None
-    if field_type in _JSON_TYPES:
+    if field_type in _JSON_TYPES or isinstance(value, bytes):
         return json.loads(value)
     return bool(value) if field_type == "boolean" else value
