@@ -22,6 +22,15 @@ Preprocessor = Callable[[Event], "Event | None"]
 #: A thing, or the dotted path of it (``package.module.name`` or ``package.module:name``).
 Importable = Any
 
+#: What a condition may ask for; a document's field holds nothing else that can be matched.
+VALUE_TYPES = (str, bool, int, float, datetime)
+
+#: What to write in place of None.
+INSTEAD_OF_NONE = {
+    "include": "to keep documents without the field, exclude the values that you don't want",
+    "exclude": "to leave documents without the field out, include the values that you want",
+}
+
 
 class Drop(Exception):
     """Leave an event out on purpose; raised by a preprocessor, counted under its reason."""
@@ -57,6 +66,21 @@ class Where:
                 raise DefinitionError(
                     f"Where({self.field!r}): {name} is a list of values, not {values!r}"
                 )
+            for value in values or ():
+                self._check(name, value)
+
+    def _check(self, name: str, value: object) -> None:
+        """Refuse what no document can have: it would be a condition without effect."""
+        if value is None:
+            raise DefinitionError(
+                f"Where({self.field!r}): {name} has None, but a missing value is none that could "
+                f"match; {INSTEAD_OF_NONE[name]}"
+            )
+        if not isinstance(value, VALUE_TYPES):
+            raise DefinitionError(
+                f"Where({self.field!r}): {name} has {value!r}, which no field can match; a value "
+                "is text, a number, true or false, or a time"
+            )
 
 
 @dataclass(frozen=True, slots=True)

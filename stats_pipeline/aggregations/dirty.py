@@ -50,10 +50,7 @@ class DirtyMarks:
         )
         for mark in hours:
             for period in self._dirty_periods(mark, seal):
-                is_asked = (start is None or period.end > start) and (
-                    end is None or period.start < end
-                )
-                if is_asked:
+                if _overlaps(period, start, end):
                     found.setdefault(period, DirtyInterval(period)).mark_keys.append(mark.key)
         return [found[period] for period in sorted(found)]
 
@@ -90,7 +87,10 @@ class DirtyMarks:
         found = [
             mark
             for mark in self._state.find(marks.KIND, group=self._event_alias, start=first, end=last)
-            if not all(seal.is_sealed(period) for period in self._periods(mark))
+            if any(
+                _overlaps(period, start, end) and not seal.is_sealed(period)
+                for period in self._periods(mark)
+            )
         ]
         tags = {self._done_name}
         tags |= {self._part(period) for mark in found for period in self._periods(mark)}
@@ -126,6 +126,10 @@ class DirtyMarks:
 
     def _part(self, period: Period) -> str:
         return f"{self._done_name}@{format_time(period.start)}"
+
+
+def _overlaps(period: Period, start: datetime | None, end: datetime | None) -> bool:
+    return (start is None or period.end > start) and (end is None or period.start < end)
 
 
 def _adding(

@@ -3,13 +3,13 @@
 A lease is a state record changed by compare-and-swap. It expires, so that a killed run does not
 block the interval for ever; the holder renews it, and checks it by the monotonic clock before each
 write. An interval taken over from an expired lease may still be written to by a run that was only
-stopped, and so may one of which a write was not answered: it is repeated a day later
-(`suspect_until`).
+stopped, and so may one of which a write was not answered. It is suspect for a day, in which it is
+repeated at longer and longer intervals, and once more afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -28,7 +28,12 @@ RENEWAL_SHARE = 1 / 3
 
 
 class Lease:
-    """Hold an interval; made by `acquire`."""
+    """Hold an interval; made by `acquire`.
+
+    The record says, beside holder and end: `suspect_until`; and of a suspect interval that nobody
+    holds, how often it was repeated (`repeats`), from which marks (`seen`), and until when that
+    will do (`rest_until`).
+    """
 
     def __init__(
         self, state: State, clock: Clock, seconds: float, record: Record, *, renewed: float
@@ -39,6 +44,7 @@ class Lease:
         self._record = record
         self._renewed = renewed
         self._is_doubtful = False
+        self._seen: Sequence[str] = ()
 
     @property
     def suspect_until(self) -> datetime | None:
@@ -63,6 +69,13 @@ class Lease:
         """Note that a write of this run was not answered, and may be done at any time from now."""
         self._is_doubtful = True
 
+    def suspect(self, until: datetime, seen: Sequence[str]) -> None:
+        """Note that the interval, computed from these marks, is suspect until then."""
+        self._record = replace(
+            self._record, body={**self._record.body, "suspect_until": format_time(until)}
+        )
+        self._seen = seen
+
     def release(self) -> None:
         """Let go of the interval; remember it while it is suspect."""
         held = self._stored()
@@ -72,10 +85,18 @@ class Lease:
         if self._is_doubtful:
             suspect_until = now + SUSPECT_FOR
         if suspect_until is not None and now < suspect_until:
+            repeats = 0 if self._is_doubtful else self._record.body["repeats"]
+            # At first at once, then after the time of a lease, after twice that, and so on.
+            rest_seconds = self._seconds * 2 ** (repeats - 1) if repeats else 0
             body = {
                 "holder": "",
                 "expires": format_time(now),
                 "suspect_until": format_time(suspect_until),
+                "repeats": repeats,
+                "seen": list(self._seen),
+                "rest_until": format_time(
+                    min(suspect_until, now + timedelta(seconds=rest_seconds))
+                ),
             }
             self._state.swap([replace(held, body=body)])
         else:
@@ -122,9 +143,26 @@ class Leases:
         for lease in self.held:
             lease.doubt()
 
-    def are_suspect(self, moment: datetime) -> bool:
-        """Tell whether at this time an earlier holder that was stopped might still write."""
-        return any(lease.suspect_until and moment < lease.suspect_until for lease in self.held)
+    def suspect_until(self, moment: datetime) -> datetime | None:
+        """Return until when an earlier holder that was stopped might write; None: no more then."""
+        bounds = [lease.suspect_until for lease in self.held if lease.suspect_until]
+        return max((bound for bound in bounds if moment < bound), default=None)
+
+
+def is_at_rest(state: State, clock: Clock, key: str, seen: Callable[[], Sequence[str]]) -> bool:
+    """Tell whether an interval is only suspect, and need not be repeated yet.
+
+    Args:
+        state: where leases are.
+        clock: for the time.
+        key: of its lease.
+        seen: returns from which marks it would be computed; called for suspect intervals only.
+    """
+    (found,) = state.get(KIND, [key])
+    if found is None or found.body["holder"]:
+        return False
+    is_time = clock.now() >= parse_time(found.body["rest_until"])
+    return not is_time and list(seen()) == found.body["seen"]
 
 
 def acquire(state: State, clock: Clock, key: str, seconds: float) -> Lease | None:
@@ -135,13 +173,16 @@ def acquire(state: State, clock: Clock, key: str, seconds: float) -> Lease | Non
     expires = parse_time(found.body["expires"]) if found else now
     if found and found.body["holder"] and expires > now:
         return None
-    suspect_until = found.body["suspect_until"] if found else None
+    suspect_until, repeats = None, 0
     if found and found.body["holder"]:
         suspect_until = format_time(expires + SUSPECT_FOR)
+    elif found:
+        suspect_until, repeats = found.body["suspect_until"], found.body["repeats"] + 1
     body = {
         "holder": uuid4().hex,
         "expires": format_time(now + timedelta(seconds=seconds)),
         "suspect_until": suspect_until,
+        "repeats": repeats,
     }
     record = Record(KIND, key, body=body)
     is_ours = state.swap([replace(found, body=body)])[0] if found else state.create(record)

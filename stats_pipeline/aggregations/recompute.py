@@ -6,19 +6,19 @@ write, and only then say that the marks that were read are done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
 from stats_pipeline.aggregations.dirty import DirtyInterval, DirtyMarks
 from stats_pipeline.aggregations.generations import Generations
 from stats_pipeline.aggregations.interval_rows import IntervalRows
-from stats_pipeline.aggregations.lease import Lease, Leases, acquire
+from stats_pipeline.aggregations.lease import Lease, Leases, acquire, is_at_rest
 from stats_pipeline.clock import Clock
 from stats_pipeline.errors import LeaseLost, StatsError, StoreRefused, StoreUnavailable
 from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.reports import AggregationReport
-from stats_pipeline.stores.protocol import Store
+from stats_pipeline.stores.protocol import Record, Store
 from stats_pipeline.text import get_logger
 
 logger = get_logger(__name__)
@@ -62,16 +62,12 @@ class Recompute:
         """Recompute one interval; None where another run holds it. Its failure is its report's."""
         key = f"{self._generations.done_name(generation)}/{interval.label}"
         try:
-            lease = acquire(self._store.state, self._clock, key, self._lease_seconds)
-            if lease is None:
-                return None
-            try:
-                with self._alone_with_flags() as flags:
-                    leases = Leases([lease, *flags])
-                    return self._under_leases(generation, interval, leases, started)
-            finally:
-                lease.release()
-        except _FlagsHeldError:
+            if self._is_at_rest(key, generation, interval):
+                return AggregationReport()
+            with self._held(key) as lease, self._alone_with_flags() as flags:
+                leases = Leases([lease, *flags])
+                return self._under_leases(generation, interval, leases, started)
+        except _HeldError:
             return None
         except (LeaseLost, StoreUnavailable, StoreRefused) as error:
             if not isinstance(error, LeaseLost) and self._generations.is_alive(generation):
@@ -86,6 +82,22 @@ class Recompute:
             logger.exception("%s, %s", self._definition.title, interval.label)
             return AggregationReport(pending=(interval.label,), error=repr(error))
 
+    def _is_at_rest(self, key: str, generation: int, interval: DirtyInterval) -> bool:
+        def seen() -> list[str]:
+            return _seen(self.marks(generation).read(interval))
+
+        return is_at_rest(self._store.state, self._clock, key, seen)
+
+    @contextmanager
+    def _held(self, key: str) -> Iterator[Lease]:
+        lease = acquire(self._store.state, self._clock, key, self._lease_seconds)
+        if lease is None:
+            raise _HeldError
+        try:
+            yield lease
+        finally:
+            lease.release()
+
     @contextmanager
     def _alone_with_flags(self) -> Iterator[list[Lease]]:
         """Keep others from the flags of double clicks, where the event type has the sliding rule.
@@ -96,14 +108,8 @@ class Recompute:
         if not self._definition.event.config.sliding_seconds:
             yield []
             return
-        key = f"{self._definition.event.alias}/double-clicks"
-        lease = acquire(self._store.state, self._clock, key, self._lease_seconds)
-        if lease is None:
-            raise _FlagsHeldError
-        try:
+        with self._held(f"{self._definition.event.alias}/double-clicks") as lease:
             yield [lease]
-        finally:
-            lease.release()
 
     def _under_leases(
         self, generation: int, interval: DirtyInterval, leases: Leases, started: datetime
@@ -118,9 +124,11 @@ class Recompute:
         hours = [mark.time for mark in read if mark.time is not None]
         report = self._rows.bring(generation, period, hours, leases)
         leases.confirm()
-        if leases.are_suspect(started):
-            # An earlier holder may only have been stopped, and write again: not done yet.
-            return report + AggregationReport(pending=(interval.label,))
+        suspect_until = leases.suspect_until(started)
+        if suspect_until:
+            # An earlier holder may only have been stopped, and write again: the marks stay.
+            leases.held[0].suspect(suspect_until, _seen(read))
+            return report
         marks.finish(read, period)
         try:
             leases.confirm()
@@ -130,5 +138,9 @@ class Recompute:
         return report
 
 
-class _FlagsHeldError(Exception):
-    """Say that another run is at work on the flags of these events."""
+def _seen(read: Sequence[Record]) -> list[str]:
+    return [f"{mark.key} {mark.version}" for mark in read]
+
+
+class _HeldError(Exception):
+    """Say that another run is at work on the interval, or on the flags of its events."""

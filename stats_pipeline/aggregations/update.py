@@ -7,19 +7,19 @@ reset works on a new one, or, for a range, on the intervals of that range after 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from stats_pipeline.aggregations.as_of import read_as_of, record_as_of
 from stats_pipeline.aggregations.dirty import DirtyInterval
 from stats_pipeline.aggregations.generations import Generations
-from stats_pipeline.aggregations.parallel import in_threads
-from stats_pipeline.aggregations.plan import plan_of
+from stats_pipeline.aggregations.plan import contents_of, plan_of
 from stats_pipeline.aggregations.recompute import Recompute
+from stats_pipeline.aggregations.run import Progress, Run, do_all
 from stats_pipeline.aggregations.take_over import TakeOver
 from stats_pipeline.clock import Clock, parse_time
-from stats_pipeline.errors import LeaseLost
+from stats_pipeline.errors import LeaseLost, StatsError
 from stats_pipeline.intervals import Period, period_of
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import AggregationDefinition
@@ -31,16 +31,11 @@ from stats_pipeline.text import get_logger
 
 logger = get_logger(__name__)
 
-Progress = Callable[[int, int], None]
-
 #: Takes the name of an aggregation and intervals that somebody else should recompute.
 HandOver = Callable[[str, Sequence[Period]], None]
 
 #: So many intervals one of several workers does before the others get the rest.
 INTERVALS_AT_ONCE = 50
-
-#: How often a run looks whether an interval that another one holds has become free.
-POLL_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +59,7 @@ class AggregationUpdate:
         store: where events, rows, marks and leases live.
         clock: for leases.
         lease_seconds: how long a run that stopped answering keeps an interval.
-        threads: how many intervals it works on at the same time.
+        threads: how many intervals a reset works on at the same time.
     """
 
     def __init__(
@@ -77,8 +72,7 @@ class AggregationUpdate:
         threads: int,
     ) -> None:
         self._definition = definition
-        # With the sliding rule they would wait for each other.
-        self._threads = 1 if definition.event.config.sliding_seconds else threads
+        self._threads = threads
         self._store = store
         self._clock = clock
         self._lease_seconds = lease_seconds
@@ -94,36 +88,41 @@ class AggregationUpdate:
             generations=self._generations,
         )
 
-    def update(
-        self,
-        asked: Range,
-        progress: Progress | None = None,
-        *,
-        hand_over: HandOver | None = None,
-    ) -> AggregationReport:
-        """Recompute the dirty intervals of what readers see.
+    def begin(self, asked: Range, hand_over: HandOver | None = None) -> Run:
+        """Return the dirty intervals of what readers see, to be done; then call `end`.
 
         Args:
             asked: only intervals that overlap it.
-            progress: called with how many intervals are done, and how many there are.
-            hand_over: takes what is too much for one of several workers. With it, what others
-                hold is left to them; without it, this waits for it, at most a lease's life.
+            hand_over: takes what is too much for one of several workers.
         """
         started = self._clock.now()
         generation = self._generations.current()
         self._refuse_changes(generation)
         intervals = self._recompute.marks(generation).intervals(asked.start, asked.end)
-        left: tuple[str, ...] = ()
+        rest: list[DirtyInterval] = []
         if hand_over and len(intervals) > INTERVALS_AT_ONCE:
             intervals, rest = intervals[:INTERVALS_AT_ONCE], intervals[INTERVALS_AT_ONCE:]
             hand_over(self._definition.name, [interval.period for interval in rest])
-            left = tuple(interval.label for interval in rest)
-        report = self._run(
-            generation, intervals, started, progress, is_patient=hand_over is None
-        ) + AggregationReport(pending=left)
-        self._store.refresh([self._definition.alias])
-        if report.is_complete and asked.is_everything:
-            record_as_of(self._store, self._definition.alias, started)
+        handed_over = [interval.label for interval in rest]
+        return self._run(generation, intervals, started, handed_over)
+
+    def end(self, run: Run, asked: Range, *, is_patient: bool = True) -> AggregationReport:
+        """Show readers what the run did, and return its report.
+
+        Args:
+            run: what `begin` returned, after all of it was tried.
+            asked: as it was given to `begin`.
+            is_patient: wait for what others hold, at most a lease's life.
+        """
+        report = run.finish(self._lease_seconds if is_patient else 0)
+        try:
+            if run.intervals:
+                self._store.refresh([self._definition.alias])
+            if report.is_complete and asked.is_everything:
+                record_as_of(self._store, self._definition.alias, run.started)
+        except StatsError as error:
+            logger.error("%s: %s", self._definition.title, error)
+            report += AggregationReport(error=str(error))
         return report
 
     def reset(self, asked: Range, progress: Progress | None = None) -> AggregationReport:
@@ -136,9 +135,10 @@ class AggregationUpdate:
         self._refuse_changes(generation)
         report = self._build(generation, started, progress)
         if report.is_complete:
+            # Before readers see them: they would miss what was written last.
+            self._store.refresh(self._generations.index_names(generation))
             if not self._generations.switch_to(generation):
                 return report + AggregationReport(error="A reset that began later takes its place")
-            self._store.refresh([self._definition.alias])
             record_as_of(self._store, self._definition.alias, started)
         return report
 
@@ -157,7 +157,7 @@ class AggregationUpdate:
             intervals = self._recompute.marks(generation).intervals(None, None)
             known = {interval.period for interval in intervals}
             intervals += [i for i in self._intervals_of_days(generation) if i.period not in known]
-            report += self._run(generation, intervals, started, progress)
+            report += self._do(generation, intervals, started, progress)
             # What was sealed meanwhile may have been left out, and its events may be gone.
             is_over = not report.is_complete or self._seal().final == seal.final
         return report + AggregationReport(unchanged=taken, sealed_before=seal.reached_from(None))
@@ -180,7 +180,7 @@ class AggregationUpdate:
         # Those that have rows but no events: these must go.
         of_rows = self._intervals_of_rows([self._definition.alias], asked)
         intervals += [i for i in of_rows if i.period not in known]
-        report = self._run(generation, intervals, started, progress)
+        report = self._do(generation, intervals, started, progress)
         self._store.refresh([self._definition.alias])
         return report + AggregationReport(sealed_before=self._seal().reached_from(asked.start))
 
@@ -217,53 +217,33 @@ class AggregationUpdate:
         """Return the start of the last complete update, None where there was none."""
         return read_as_of(self._store, self._definition.alias)
 
-    def _run(
+    def _do(
         self,
         generation: int,
         intervals: Sequence[DirtyInterval],
         started: datetime,
         progress: Progress | None,
-        *,
-        is_patient: bool = True,
     ) -> AggregationReport:
-        report, held = AggregationReport(), []
+        run = self._run(generation, intervals, started)
+        do_all([run], threads=self._threads, progress=progress)
+        return run.finish(self._lease_seconds)
 
-        def attempt(interval: DirtyInterval) -> AggregationReport | None:
-            return self._recompute.attempt(generation, interval, started)
-
-        attempts = in_threads(attempt, intervals, threads=self._threads)
-        for number, (interval, result) in enumerate(attempts, start=1):
-            if result is None:
-                held.append(interval)
-            else:
-                report += result
-            if progress:
-                progress(number, len(intervals))
-        held.sort(key=lambda interval: interval.period)
-        patience_seconds = self._lease_seconds if is_patient else 0
-        report += self._wait_for(held, generation, started, patience_seconds)
-        return replace(report, pending=tuple(sorted(report.pending)))
-
-    def _wait_for(
+    def _run(
         self,
-        held: list[DirtyInterval],
         generation: int,
+        intervals: Sequence[DirtyInterval],
         started: datetime,
-        patience_seconds: float,
-    ) -> AggregationReport:
-        """Do the intervals that other runs held as soon as these let go of them."""
-        report = AggregationReport()
-        deadline = self._clock.monotonic() + patience_seconds
-        while held and self._clock.monotonic() < deadline:
-            self._clock.sleep(POLL_SECONDS)
-            waiting, held = held, []
-            for interval in waiting:
-                result = self._recompute.attempt(generation, interval, started)
-                if result is None:
-                    held.append(interval)
-                else:
-                    report += result
-        return report + AggregationReport(pending=tuple(interval.label for interval in held))
+        handed_over: Sequence[str] = (),
+    ) -> Run:
+        return Run(
+            self._definition,
+            self._recompute,
+            generation,
+            intervals,
+            started=started,
+            clock=self._clock,
+            handed_over=handed_over,
+        )
 
     def _refuse_changes(self, generation: int) -> None:
         """Refuse a configuration under which these rows would not fit to those that are there."""
@@ -275,7 +255,7 @@ class AggregationUpdate:
         return {
             "state": self._store.state,
             "name": self._generations.done_name(generation),
-            "values": self._fixed_values(),
+            "values": {**self._fixed_values(), **contents_of(self._definition)},
             "title": self._definition.title,
             "way_out": f"set it back, or run `stats reset {self._definition.name}`",
         }

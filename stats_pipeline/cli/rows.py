@@ -37,12 +37,13 @@ def import_rows(output: Output, aggregation: str, file: str, source: str) -> Non
 
     One JSON object in each line (plain or gzip): `start` of the interval, the dimensions, `count`,
     and what other fields rows of this aggregation have. Only for intervals of which there are no
-    events; all rows or none. No update and no reset touches them, and their `source` tells them
-    apart. Importing them again changes nothing, a changed row takes its new numbers.
+    events, and rows that no other source has; where one line is wrong, nothing is imported. No
+    update and no reset touches them, and their `source` tells them apart. May be ended at any time
+    and run again: the same rows change nothing, a changed row takes its new numbers.
     """
     if is_readable_once(file):
         raise UserError(
-            f"{file} can be read only once, but rows are read twice, so that all or none are "
+            f"{file} can be read only once, but all rows are checked before the first is "
             "imported: write them to a file first"
         )
     history = current_stats.moving.history(aggregation, source)
@@ -58,7 +59,7 @@ def import_rows(output: Output, aggregation: str, file: str, source: str) -> Non
 @SOURCE
 @stats_command
 def delete(output: Output, aggregation: str, source: str) -> None:
-    """Delete the rows that were imported from a source."""
+    """Delete the rows that were imported from a source, of which there must be some."""
     deleted = current_stats.moving.history(aggregation, source).delete()
     output.result({"deleted": deleted}, [f"{deleted:,} deleted"])
 

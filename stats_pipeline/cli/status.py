@@ -24,7 +24,8 @@ EVENT_COLUMNS = (
     "robots in 24 h",
 )
 AGGREGATION_COLUMNS = ("aggregation", "dirty intervals", "up to date as of")
-RUN_COLUMNS = ("ended at", "job", "times", "what was done")
+RUN_COLUMNS = ("ended at", "job", "times", "window", "pending", "what was done")
+NUMBERS = ("intervals", "created", "updated", "unchanged", "deleted", "pending")
 
 
 @click.command()
@@ -33,7 +34,8 @@ def status(output: Output) -> None:
     """Show how the pipeline is doing.
 
     What waits and since when, what is stored and how much of it is by robots, how fresh each
-    aggregation is, what could not be counted, and what the last runs did (-v: more of them).
+    aggregation is, what could not be counted, and what the last runs did (-v: more of them, and
+    their numbers for each aggregation).
     """
     found = current_stats.status()
     output.result(found, _lines(found, many_runs=output.verbosity > 0))
@@ -50,6 +52,10 @@ def _lines(found: Mapping[str, Any], *, many_runs: bool) -> Iterator[str]:
     yield from _section("aggregations", aggregations, AGGREGATION_COLUMNS, "none is registered")
     runs = found["runs"] if many_runs else found["runs"][:FEW_RUNS]
     yield from _section("last runs", [_run(run) for run in runs], RUN_COLUMNS, "nothing yet")
+    if many_runs:
+        columns = ("ended at", "job", "aggregation", *NUMBERS)
+        rows = [row for run in runs for row in _aggregations_of(run)]
+        yield from _section("last runs by aggregation", rows, columns, "nothing yet")
 
 
 def _section(
@@ -100,4 +106,17 @@ def _aggregations(aggregations: Mapping[str, Any]) -> Iterator[list[Any]]:
 def _run(run: Mapping[str, Any]) -> list[Any]:
     done = ", ".join(f"{number} {name}" for name, number in run["done"].items() if number)
     failed = (f"{name}: {error}" for name, error in run["errors"].items())
-    return [run["ended_at"], run["job"], run["times"], "; ".join(filter(None, [done, *failed]))]
+    said = "; ".join(filter(None, [done, *failed]))
+    return [run["ended_at"], run["job"], run["times"], _window(run), run["pending"], said]
+
+
+def _window(run: Mapping[str, Any]) -> str | None:
+    start, end = run["start"], run["end"]
+    if start is None and end is None:
+        return None
+    return " ".join(filter(None, [start, "to" if end else "and later", end]))
+
+
+def _aggregations_of(run: Mapping[str, Any]) -> Iterator[list[Any]]:
+    for name, numbers in run["aggregations"].items():
+        yield [run["ended_at"], run["job"], name, *(numbers.get(each, 0) for each in NUMBERS)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import click
 
@@ -11,7 +11,7 @@ from stats_pipeline import current_stats
 from stats_pipeline.cli.errors import fail_if_any
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output, table
-from stats_pipeline.reports import UpdateReport
+from stats_pipeline.reports import AggregationReport, UpdateReport
 from stats_pipeline.text import one_line
 
 UPDATE_EPILOG = """\b
@@ -28,6 +28,9 @@ Examples:
 
 COLUMNS = ("intervals", "created", "updated", "unchanged", "deleted")
 
+#: Pending intervals that are named.
+NAMED = 3
+
 NAMES = click.argument("names", nargs=-1, metavar="[AGGREGATION]...")
 
 
@@ -38,7 +41,8 @@ def _range(function: Callable[..., None]) -> Callable[..., None]:
     end = click.option(
         "--end",
         metavar="TIME",
-        help="Only intervals before this time; a bare date means through its end.",
+        help="Only intervals before this time; a bare date means through its end, in the time zone "
+        "of each aggregation.",
     )
     return start(end(function))
 
@@ -51,12 +55,20 @@ def update(output: Output, names: tuple[str, ...], start: str | None, end: str |
     """Bring aggregations up to date.
 
     All of them, or those that are named. Recomputes what has changed since the last update,
-    also in the past. Fit for cron: prints nothing there unless something is wrong, and may
-    overlap with other runs.
+    also in the past. Fit for cron: prints nothing there unless something is wrong or left, and
+    may overlap with other runs. What another run holds is left to it, or to the next update.
     """
     with output.progress("Updating") as progress:
         report = current_stats.update(list(names) or None, start, end, progress=progress)
     _say(output, report)
+    pending = {name: len(each.pending) for name, each in _unfinished(report).items()}
+    if pending:
+        named = ", ".join(f"{name}: {number}" for name, number in pending.items())
+        output.warning(
+            f"{sum(pending.values())} intervals are pending, since another run holds them or was "
+            f"killed at them ({named}); the next updates do what it leaves"
+        )
+    fail_if_any(_errors(report))
 
 
 @click.command(epilog=RESET_EPILOG)
@@ -67,11 +79,20 @@ def reset(output: Output, names: tuple[str, ...], start: str | None, end: str | 
     """Recompute aggregations from the events.
 
     All of them, or those that are named, as after a change of their definition. The rows there
-    are stay readable until the new ones have taken their place. Asks nothing.
+    are stay readable until the new ones have taken their place. Asks nothing. Where something is
+    left to do, the exit code is 1, and the same command goes on with it.
     """
     with output.progress("Recomputing") as progress:
         report = current_stats.reset(list(names) or None, start, end, progress=progress)
     _say(output, report)
+    seen = "the old rows" if start is end is None else "the old rows of these"
+    pending = {
+        name: f"the reset is not in effect: {_named(each.pending)}, since another run holds them "
+        f"or was killed at them. Readers still see {seen}; run the same command again, after a "
+        "killed run also a day later"
+        for name, each in _unfinished(report).items()
+    }
+    fail_if_any({**_errors(report), **pending})
 
 
 def _say(output: Output, report: UpdateReport) -> None:
@@ -87,7 +108,22 @@ def _say(output: Output, report: UpdateReport) -> None:
                 f"{name}: rows that end by {each.sealed_before} stay as they are, since their "
                 "events are deleted (retention_days)"
             )
-    fail_if_any({name: each.error for name, each in report.aggregations.items()})
+
+
+def _errors(report: UpdateReport) -> dict[str, str]:
+    return {name: each.error for name, each in report.aggregations.items()}
+
+
+def _unfinished(report: UpdateReport) -> dict[str, AggregationReport]:
+    """Return the reports of those that have pending intervals without an error."""
+    return {
+        name: each for name, each in report.aggregations.items() if each.pending and not each.error
+    }
+
+
+def _named(pending: Sequence[str]) -> str:
+    more = f" and {len(pending) - NAMED} more" if len(pending) > NAMED else ""
+    return f"{len(pending)} intervals are pending ({', '.join(pending[:NAMED])}{more})"
 
 
 def _lines(report: UpdateReport, *, shows_all: bool) -> Iterator[str]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, tzinfo
 
+from stats_pipeline.aggregations.run import Progress, Run, do_all
 from stats_pipeline.aggregations.update import AggregationUpdate, HandOver, Range
 from stats_pipeline.clock import Clock, format_time
 from stats_pipeline.errors import InvalidParameter, StatsError
 from stats_pipeline.pipeline.runs import Runs, aggregated
 from stats_pipeline.queries.parameters import read_end, read_start
 from stats_pipeline.registry import AggregationDefinition
-from stats_pipeline.reports import AggregationReport, UpdateReport
+from stats_pipeline.reports import AggregationReport, UpdateReport, as_asked
 from stats_pipeline.text import get_logger
 
 logger = get_logger(__name__)
 
-Progress = Callable[[int, int], None]
+Reports = dict[str, AggregationReport]
 When = str | datetime | None
 
 
@@ -27,6 +29,7 @@ class Aggregating:
         updating: returns what updates and resets one aggregation.
         run_log: keeps the runs.
         clock: for their times.
+        threads: how many intervals an update works on at the same time.
     """
 
     def __init__(
@@ -35,10 +38,12 @@ class Aggregating:
         *,
         run_log: Runs,
         clock: Clock,
+        threads: int,
     ) -> None:
         self._updating = updating
         self._run_log = run_log
         self._clock = clock
+        self._threads = threads
 
     def update(
         self,
@@ -51,15 +56,27 @@ class Aggregating:
     ) -> UpdateReport:
         """Bring these up to what was processed; one that fails does not stop the others.
 
+        The intervals of all of them are independent tasks of the same threads. With `hand_over`,
+        what other workers hold is left to them; without it, this waits, at most a lease's life.
+
         Raises:
             InvalidParameter: start or end is no time.
         """
-
-        def update(definition: AggregationDefinition) -> AggregationReport:
-            asked = _range(start, end, definition.config.time_zone)
-            return self._updating(definition).update(asked, progress, hand_over=hand_over)
-
-        return self._each("update", definitions, update)
+        began = self._clock.now()
+        reports: Reports = {}
+        begun: list[tuple[AggregationDefinition, AggregationUpdate, Range, Run]] = []
+        for definition in definitions:
+            with _reporting(definition, reports):
+                asked = _range(start, end, definition.config.time_zone)
+                updating = self._updating(definition)
+                run = updating.begin(asked, hand_over)
+                begun.append((definition, updating, asked, run))
+        do_all([run for *_, run in begun], threads=self._threads, progress=progress)
+        for definition, updating, asked, run in begun:
+            with _reporting(definition, reports):
+                is_patient = hand_over is None
+                reports[definition.name] = updating.end(run, asked, is_patient=is_patient)
+        return self._keep("update", began, reports, (start, end))
 
     def reset(
         self,
@@ -73,32 +90,58 @@ class Aggregating:
         Raises:
             InvalidParameter: start or end is no time.
         """
-
-        def reset(definition: AggregationDefinition) -> AggregationReport:
-            asked = _range(start, end, definition.config.time_zone)
-            return self._updating(definition).reset(asked, progress)
-
-        return self._each("reset", definitions, reset)
-
-    def _each(
-        self,
-        job: str,
-        definitions: Sequence[AggregationDefinition],
-        do: Callable[[AggregationDefinition], AggregationReport],
-    ) -> UpdateReport:
-        started = self._clock.now()
-        reports = {}
+        began = self._clock.now()
+        reports: Reports = {}
+        counted = progress and _adding_up(progress)
         for definition in definitions:
-            try:
-                reports[definition.name] = do(definition)
-            except InvalidParameter:
-                raise
-            except StatsError as error:
-                logger.error("%s: %s", definition.title, error)
-                reports[definition.name] = AggregationReport(error=str(error))
-        report = UpdateReport(aggregations=reports, started_at=format_time(started))
-        self._run_log.keep(job, started, **aggregated(report))
+            with _reporting(definition, reports):
+                asked = _range(start, end, definition.config.time_zone)
+                reports[definition.name] = self._updating(definition).reset(asked, counted)
+        return self._keep("reset", began, reports, (start, end))
+
+    def _keep(
+        self, job: str, began: datetime, reports: Reports, asked: tuple[When, When]
+    ) -> UpdateReport:
+        start, end = map(as_asked, asked)
+        report = UpdateReport(
+            aggregations=reports,
+            started_at=format_time(began),
+            ended_at=format_time(self._clock.now()),
+            start=start,
+            end=end,
+        )
+        self._run_log.keep(job, began, **aggregated(report))
         return report
+
+
+@contextmanager
+def _reporting(definition: AggregationDefinition, reports: Reports) -> Iterator[None]:
+    """Let what goes wrong be the aggregation's report, so that the others go on."""
+    try:
+        yield
+    except InvalidParameter:
+        raise
+    except StatsError as error:
+        text = str(error).removeprefix(f"{definition.title}: ")
+        logger.error("%s: %s", definition.title, text)
+        reports[definition.name] = AggregationReport(error=text)
+    except Exception as error:
+        logger.exception("%s", definition.title)
+        reports[definition.name] = AggregationReport(error=repr(error))
+
+
+def _adding_up(progress: Progress) -> Progress:
+    """Return what goes on where one aggregation ended, though the next one counts from 1."""
+    before = last = 0
+
+    def show(done: int, total: int) -> None:
+        nonlocal before, last
+        if done <= last:
+            before += last
+        last = done
+        progress(before + done, before + total)
+
+    return show
 
 
 def _range(start: When, end: When, zone: tzinfo) -> Range:
@@ -109,4 +152,7 @@ def _range(start: When, end: When, zone: tzinfo) -> Range:
             bounds.append(None if value is None else read(value, zone))
         except ValueError as error:
             raise InvalidParameter(f"{name} {error}", parameter=name) from None
-    return Range(*bounds)
+    asked = Range(*bounds)
+    if asked.start and asked.end and asked.start >= asked.end:
+        raise InvalidParameter(f"the start {start} is not before the end {end}", parameter="start")
+    return asked

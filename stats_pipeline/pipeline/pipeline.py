@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stats_pipeline.aggregations.as_of import read_as_of
+from stats_pipeline.aggregations.run import Progress
 from stats_pipeline.aggregations.update import AggregationUpdate, HandOver
 from stats_pipeline.clock import Clock, SystemClock
 from stats_pipeline.errors import InvalidEvent
@@ -18,7 +19,7 @@ from stats_pipeline.events.ledger import Ledger
 from stats_pipeline.events.receivers import Receiver
 from stats_pipeline.model import Event
 from stats_pipeline.pipeline import operation
-from stats_pipeline.pipeline.aggregating import Aggregating, Progress, When
+from stats_pipeline.pipeline.aggregating import Aggregating, When
 from stats_pipeline.pipeline.balance import balance_of
 from stats_pipeline.pipeline.connections import Connections, Places
 from stats_pipeline.pipeline.doctor import DoctorReport, Hop, diagnose
@@ -117,7 +118,12 @@ class Pipeline(Places):
 
     @cached_property
     def _aggregating(self) -> Aggregating:
-        return Aggregating(self.updating, run_log=self.run_log, clock=self.clock)
+        return Aggregating(
+            self.updating,
+            run_log=self.run_log,
+            clock=self.clock,
+            threads=self.settings["STATS_UPDATE_THREADS"],
+        )
 
     # Events
 
@@ -219,7 +225,7 @@ class Pipeline(Places):
             end: only intervals that begin before it; a bare date means through its end.
             progress: called with how many intervals are done, and how many there are.
             hand_over: takes what is too much for one of several workers (see
-                `AggregationUpdate.update`).
+                `AggregationUpdate.begin`).
         """
         definitions = self._aggregations(names)
         return self._aggregating.update(definitions, start, end, progress, hand_over=hand_over)

@@ -8,10 +8,15 @@ import pytest
 
 from stats_pipeline.clock import Clock, ManualClock
 from stats_pipeline.pipeline import Pipeline
+from tests.aggregations.faulty import CallingAggregator
 from tests.aggregations.host import NOON, host_settings
 from tests.support import Backend, MakePipeline
 
 Make = Callable[..., Pipeline]
+SetCall = Callable[[Callable[[int], None]], None]
+
+#: How long a thread of a test waits for another one.
+PATIENCE_SECONDS = 30
 
 
 @pytest.fixture
@@ -37,3 +42,13 @@ def make(backend: Backend, make_pipeline: MakePipeline, tmp_path: Path) -> Make:
         )
 
     return make_one
+
+
+@pytest.fixture
+def at_row(monkeypatch: pytest.MonkeyPatch) -> SetCall:
+    """Give a function that sets what `CallingAggregator` calls."""
+
+    def set_call(call: Callable[[int], None]) -> None:
+        monkeypatch.setattr(CallingAggregator, "at_row", staticmethod(call))
+
+    return set_call

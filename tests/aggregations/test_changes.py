@@ -68,6 +68,33 @@ def test_rows_stay_as_they_are_under_a_configuration_that_workers_refuse(
     assert table(pipeline) == {("2017-01-01", "a"): expected}
 
 
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("metrics", {"volume": ("sum", "size"), "largest": ("max", "size")}),
+        ("copy_fields", {"last_kind": "kind"}),
+        ("query_modifiers", []),
+    ],
+)
+def test_other_values_in_rows_want_a_reset(make: Make, key: str, values: Any) -> None:
+    """Else old rows would lack what new ones have, and a sum would be that of a part."""
+    metrics = {"volume": ("sum", "size")}
+    before, now = (
+        make(aggregations={"pages-agg": {"metrics": metrics, **c}}) for c in ({}, {key: values})
+    )
+    events = visits(("2017-01-01T10:00:00Z", "a"), ("2017-01-02T10:00:00Z", "a"), size=2, kind="x")
+    take(before, events[:1])
+    update(before)
+    take(now, events[1:])
+    error = now.update(["pages-agg"]).aggregations["pages-agg"].error
+    assert f"{key} was" in error
+    assert "run `stats reset pages-agg`" in error
+    assert now.reset(["pages-agg"]).is_complete
+    assert update(now) == {}
+    wanted = {"metrics": "largest", "copy_fields": "last_kind"}.get(key, "volume")
+    assert set(table(now, field=wanted).values()) == {"x" if key == "copy_fields" else 2}
+
+
 @pytest.mark.parametrize("has_rows", [True, False])
 @pytest.mark.parametrize(
     "wrong",

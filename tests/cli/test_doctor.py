@@ -75,16 +75,21 @@ def test_the_status_shows_events_runs_and_dead_letters(
     """The last runs are few without -v, and each says what it did."""
     pipeline_of(app).publish("access-log", [{"colour": "red"}])
     run("events", "process")
-    for _ in range(7):
+    for _ in range(4):
         run("reset")
+        run("reset", "access-log-agg", "--start", "2016-12-19")
     shown = run("status").stdout
     assert "  access-log: 1 invalid" in shown
-    assert shown.count(" reset ") == 5
-    assert "3 created" in shown
+    assert shown.count("  reset  ") == 5
+    assert "2 intervals, 3 created" in shown
     in_full = run("status", "-v").stdout
-    assert in_full.count(" reset ") == 7
+    assert in_full.count("  reset  ") == 8 + 8
+    assert in_full.count("  reset  access-log-agg  ") == 8
     assert "4 taken, 3 indexed, 1 dead" in in_full
-    assert len(run_json("status")["runs"]) == 8
+    newest, before, *others = run_json("status")["runs"]
+    assert len(others) == 7
+    assert newest["aggregations"] == {"access-log-agg": {"intervals": 1, "unchanged": 2}}
+    assert before["aggregations"] == {"access-log-agg": {"intervals": 2, "created": 3}}
     (line,) = [line for line in shown.splitlines() if line.startswith("  access-log  ")]
     assert line.split() == ["access-log", "0", "-", "3", "0.0%", "0", "-"]
 

@@ -56,7 +56,7 @@ def test_imported_rows_stay_through_update_and_reset_and_are_told_apart(make: Ma
     update(pipeline)
     report = _bring(pipeline, *ROWS)
     assert (report.rows, report.intervals, report.bad) == (3, 2, 0)
-    _bring(pipeline, ROWS[0], source="older")
+    _bring(pipeline, {**ROWS[0], "page": "/c"}, source="older")
     expected = (259, {"old": 157, "older": 100})
     assert _numbers(pipeline) == expected
     assert pipeline.query("total", source="old")["value"] == 157
@@ -70,8 +70,34 @@ def test_imported_rows_stay_through_update_and_reset_and_are_told_apart(make: Ma
     _bring(pipeline, {**ROWS[2], "count": 8})
     assert _numbers(pipeline) == (261, {"old": 158, "older": 100})
     assert pipeline.moving.history("pages-agg", "old").delete() == 3
-    assert pipeline.moving.history("pages-agg", "old").delete() == 0
     assert _numbers(pipeline) == (103, {"older": 100})
+
+
+def test_what_another_source_has_counted_is_refused(make: Make) -> None:
+    """Nothing of the file is imported; other pages of the same day are no repeats."""
+    pipeline = make()
+    assert _bring(pipeline, *ROWS).rows == 3
+    more = [{"start": "2010-01-01", "page": "/c", "count": 1}, ROWS[1]]
+    with pytest.raises(InvalidParameter, match=r"source 'old' has a row of 2010-01-01.*'/b'.*--so"):
+        _bring(pipeline, *more, source="older")
+    assert _numbers(pipeline) == (157, {"old": 157})
+    _bring(pipeline, more[0], source="older")
+    assert _bring(pipeline, *ROWS).rows == 3
+    assert _numbers(pipeline) == (158, {"old": 157, "older": 1})
+
+
+def test_rows_of_a_source_that_there_is_not_can_not_be_deleted(make: Make) -> None:
+    """A slip of the pen looks like success otherwise; the sources that there are are named."""
+    pipeline = make()
+    with pytest.raises(InvalidParameter, match="no rows of source 'old'; there are none of any"):
+        pipeline.moving.history("pages-agg", "old").delete()
+    _bring(pipeline, *ROWS)
+    with pytest.raises(InvalidParameter, match="did you mean 'old'"):
+        pipeline.moving.history("pages-agg", "odl").delete()
+    with pytest.raises(InvalidParameter, match="no rows of source 'xyz'; known: old"):
+        pipeline.moving.history("pages-agg", "xyz").delete()
+    assert pipeline.moving.history("pages-agg", "old").delete() == 3
+    assert _numbers(pipeline) == (0, {})
 
 
 def test_an_interval_that_has_events_is_refused(make: Make) -> None:

@@ -96,6 +96,37 @@ def test_what_is_no_list_of_values_is_refused(name: str, value: Any) -> None:
             define("boot_reason", **arguments)
 
 
+@pytest.mark.parametrize("define", [Where, Filter().where])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            {"include": ["a", None]},
+            "include has None.*to keep documents without the field, exclude",
+        ),
+        ({"exclude": [None]}, "exclude has None.*to leave documents without the field out, incl"),
+        (
+            {"include": [{"a": 1}]},
+            "include has {'a': 1}, which no field can match; a value is text",
+        ),
+        ({"exclude": [["a"]]}, r"exclude has \['a'\], which no field can match"),
+        ({"include": [b"a"]}, "include has b'a', which no field can match"),
+    ],
+)
+def test_a_value_that_no_document_can_have_is_refused(
+    define: Any, arguments: dict[str, Any], said: str
+) -> None:
+    """It would keep nothing, or leave nothing out, without a word."""
+    with pytest.raises(DefinitionError, match=said):
+        define("item", **arguments)
+
+
+@pytest.mark.parametrize("value", ["", "a", 0, 1.5, False, NOON])
+def test_every_value_of_a_field_may_be_asked_for(value: Any) -> None:
+    """Text, numbers, true and false, and times."""
+    assert Filter().where("item", [value]).clauses == (Where("item", (value,)),)
+
+
 def test_a_drop_has_a_reason() -> None:
     """By which it is counted."""
     assert (Drop("robot").reason, str(Drop("robot"))) == ("robot", "robot")

@@ -14,6 +14,7 @@ from itertools import chain as chained
 from typing import TYPE_CHECKING
 
 from stats_pipeline.aggregations import as_of, generations, lease
+from stats_pipeline.aggregations.run import do_all
 from stats_pipeline.aggregations.update import Range
 from stats_pipeline.pipeline.doctor.registrations import AGGREGATION, EVENT_TYPE, QUERY, SETTINGS
 from stats_pipeline.pipeline.doctor.report import Examination, Hop, Unsound
@@ -67,7 +68,10 @@ def _process(own: Pipeline) -> str:
 
 
 def _update(own: Pipeline) -> str:
-    report = own.updating(own.registries.aggregation(AGGREGATION)).update(Range())
+    updating = own.updating(own.registries.aggregation(AGGREGATION))
+    run = updating.begin(Range())
+    do_all([run], threads=1, progress=None)
+    report = updating.end(run, Range())
     if report.error:
         raise Unsound(report.error)
     return f"{report.created} row written"

@@ -90,10 +90,14 @@ class History:
             )
 
     def take(self, lines: ReadLines) -> HistoryReport:
-        """Import the rows of a file, all or none; the same rows again change nothing.
+        """Import the rows of a file; the same rows again change nothing.
+
+        Nothing is written where one line is bad or would be counted twice. What a kill leaves
+        undone, the same call does.
 
         Raises:
-            InvalidParameter: there are events, or rows computed of them, in one of the intervals.
+            InvalidParameter: there are events, or rows computed of them, in one of the intervals;
+                or rows of another source with the same interval and dimensions.
         """
         report = HistoryReport(self._definition.name, self._source)
         periods: set[Period] = set()
@@ -108,14 +112,25 @@ class History:
         report.intervals = len(periods)
         if periods and not report.bad:
             self._refuse_overlap(periods)
+            self._refuse_other_sources(self._row(line)[1] for _, line in lines())
             self._store.put_template(self._definition.template)
             self._store.create_index(self._index, self._definition.template, aliased=True)
             self._write(self._put(*self._row(line)) for _, line in lines())
         return report
 
     def delete(self) -> int:
-        """Delete all rows of this source; return how many there were."""
-        self._store.refresh([self._index])
+        """Delete all rows of this source; return how many there were.
+
+        Raises:
+            InvalidParameter: there are none.
+        """
+        sources = self._sources()
+        if self._source not in sources:
+            known = nearest(self._source, sources) or "; there are none of any source"
+            raise InvalidParameter(
+                f"{self._definition.title} has no rows of source {self._source!r}{known}",
+                parameter="source",
+            )
         where = Filter().where("source", [self._source])
         with self._store.snapshot([self._index]) as rows:
             number = rows.count(where)
@@ -146,14 +161,47 @@ class History:
         return period, _checked({**given, "start": format_time(period.start)}, types)
 
     def _put(self, period: Period, row: Mapping[str, Any]) -> Put:
-        key = [row[name] for name in self._definition.config.aggregation_field]
-        text = json.dumps(["imported", self._source, row["start"], *key])
         own = {
             "timestamp": row["start"],
             "end": format_time(period.end),
             "source": self._source,
         }
-        return Put(self._index, sha256(text.encode()).hexdigest()[:32], {**row, **own})
+        return Put(self._index, self._id(self._source, row), {**row, **own})
+
+    def _id(self, source: str, row: Mapping[str, Any]) -> str:
+        """Return the id that this source's row of the interval and dimensions has, if any."""
+        key = [row[name] for name in self._definition.config.aggregation_field]
+        text = json.dumps(["imported", source, row["start"], *key])
+        return sha256(text.encode()).hexdigest()[:32]
+
+    def _sources(self) -> list[str]:
+        """Return the sources of which there are rows."""
+        self._store.refresh([self._index])
+        with self._store.snapshot([self._index]) as rows:
+            return [group.key[0] for group in rows.groups(Filter(), ["source"], {})]
+
+    def _refuse_other_sources(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Refuse rows that another source has as well; the file is read only where one could."""
+        others = [source for source in self._sources() if source != self._source]
+        if not others:
+            return
+        remaining = iter(rows)
+        while batch := list(islice(remaining, BATCH)):
+            for source in others:
+                ids = [self._id(source, row) for row in batch]
+                for row, stored in zip(batch, self._store.get(self._index, ids), strict=True):
+                    if stored is not None:
+                        raise self._counted_by(source, row)
+
+    def _counted_by(self, source: str, row: Mapping[str, Any]) -> InvalidParameter:
+        dimensions = {name: row[name] for name in self._definition.config.aggregation_field}
+        return InvalidParameter(
+            f"{self._definition.title}: source {source!r} has a row of {row['start']} with "
+            f"{dimensions} already, so this one would be counted again; leave such rows out, "
+            f"or delete the others with `stats rows delete {self._definition.name} "
+            f"--source {source}`",
+            parameter="source",
+        )
 
     def _refuse_overlap(self, periods: Collection[Period]) -> None:
         taken = {*self._periods_with_events(periods), *self._periods_with_rows(periods)}

@@ -1,0 +1,131 @@
+"""Runs: intervals of one aggregation to be recomputed once each, whatever becomes of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from threading import Lock
+
+from stats_pipeline.aggregations.dirty import DirtyInterval
+from stats_pipeline.aggregations.parallel import in_threads
+from stats_pipeline.aggregations.recompute import Recompute
+from stats_pipeline.clock import Clock
+from stats_pipeline.errors import StatsError
+from stats_pipeline.registry import AggregationDefinition
+from stats_pipeline.reports import AggregationReport
+from stats_pipeline.text import get_logger
+
+logger = get_logger(__name__)
+
+Progress = Callable[[int, int], None]
+
+#: How often a run looks whether an interval that another one holds has become free.
+POLL_SECONDS = 0.25
+
+
+class Run:
+    """Recompute these intervals of one generation, and report what became of each.
+
+    Its methods may be called by several threads.
+
+    Args:
+        definition: of the aggregation.
+        recompute: does one interval.
+        generation: whose rows these are.
+        intervals: what to do, oldest first.
+        started: when the run began, before it looked for what to do.
+        clock: for waiting.
+        handed_over: starts of intervals that somebody else was asked to do.
+    """
+
+    def __init__(
+        self,
+        definition: AggregationDefinition,
+        recompute: Recompute,
+        generation: int,
+        intervals: Sequence[DirtyInterval],
+        *,
+        started: datetime,
+        clock: Clock,
+        handed_over: Sequence[str] = (),
+    ) -> None:
+        self.started = started
+        self.intervals = intervals
+        self._definition = definition
+        self._recompute = recompute
+        self._generation = generation
+        self._clock = clock
+        self._lock = Lock()
+        self._report = AggregationReport(pending=tuple(handed_over))
+        self._held: list[DirtyInterval] = []
+        self._is_stopped = False
+
+    @property
+    def lanes(self) -> list[list[tuple[Run, DirtyInterval]]]:
+        """Return the intervals in lists: one after another within each, all lists at a time."""
+        tasks = [(self, interval) for interval in self.intervals]
+        # With the sliding rule they would wait for each other.
+        is_sliding = self._definition.event.config.sliding_seconds
+        return [tasks] if is_sliding else [[task] for task in tasks]
+
+    def attempt(self, interval: DirtyInterval) -> None:
+        """Do one interval, unless another run holds it or the store has failed this one."""
+        if self._is_stopped:
+            self._add(AggregationReport(pending=(interval.label,)))
+            return
+        try:
+            result = self._recompute.attempt(self._generation, interval, self.started)
+        except StatsError as error:
+            # The other intervals would meet the same.
+            logger.error("%s: %s", self._definition.title, error)
+            self._is_stopped = True
+            result = AggregationReport(pending=(interval.label,), error=str(error))
+        if result is None:
+            self._held.append(interval)
+        else:
+            self._add(result)
+
+    def finish(self, patience_seconds: float) -> AggregationReport:
+        """Do the intervals that other runs held, as soon as these let go; return the report."""
+        held, self._held = sorted(self._held, key=lambda interval: interval.period), []
+        deadline = self._clock.monotonic() + patience_seconds
+        if held and patience_seconds:
+            logger.info(
+                "%s: waiting for %d intervals that another run holds, %.0f s at most (if it was "
+                "killed, its lease ends by then)",
+                self._definition.title,
+                len(held),
+                patience_seconds,
+            )
+        while held and self._clock.monotonic() < deadline:
+            self._clock.sleep(POLL_SECONDS)
+            for interval in held:
+                self.attempt(interval)
+            held, self._held = self._held, []
+        self._add(AggregationReport(pending=tuple(interval.label for interval in held)))
+        return replace(self._report, pending=tuple(sorted(self._report.pending)))
+
+    def _add(self, report: AggregationReport) -> None:
+        with self._lock:
+            self._report += report
+
+
+def do_all(runs: Sequence[Run], *, threads: int, progress: Progress | None) -> None:
+    """Do the intervals of all these runs, so many at a time.
+
+    Args:
+        runs: what to do.
+        threads: how many at a time.
+        progress: called with how many intervals are done, and how many there are.
+    """
+    total = sum(len(run.intervals) for run in runs)
+    lanes = [lane for run in runs for lane in run.lanes]
+    for number, _ in enumerate(in_threads(_attempt, lanes, threads=threads), start=1):
+        if progress:
+            progress(number, total)
+
+
+def _attempt(task: tuple[Run, DirtyInterval]) -> None:
+    run, interval = task
+    run.attempt(interval)
