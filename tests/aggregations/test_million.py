@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -61,52 +62,72 @@ def fingerprint(pipeline: Pipeline, name: str) -> tuple[int, int, int, int]:
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
 def test_a_million_events_and_an_update_killed_ten_times(
-    make: Make, backend: Backend, tmp_path: Path, index_prefix: str
+    make: Make,
+    backend: Backend,
+    tmp_path: Path,
+    index_prefix: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Resumed, it ends in the rows of a run that nobody has disturbed."""
+    """Resumed, it ends in the rows of a run that nobody has disturbed; both tell their progress."""
     pipeline = make(clock=SystemClock(), lease_seconds=2, aggregations=AGGREGATIONS)
-    batch = []
-    for event in events():
-        batch.append(event)
-        if len(batch) == PUBLISHED_AT_ONCE:
-            pipeline.publish("visit", batch)
-            pipeline.process_events()
-            batch = []
-    pipeline.publish("visit", batch)
-    pipeline.process_events()
-
+    take_all(pipeline)
     settings = {**backend.settings, "STATS_INDEX_PREFIX": index_prefix, "STATS_LEASE_SECONDS": 2}
     update = [sys.executable, "-m", __spec__.name, json.dumps(settings), str(tmp_path)]
     began = time.monotonic()
-    subprocess.run([*update, "calm-agg"], check=True)
+    steps = finish(update, "calm-agg", capsys)
+    assert steps == [(number, DAYS) for number in range(1, DAYS + 1)]
     # Together less than the whole takes, so that there is something left to kill each time.
     longest_seconds = (time.monotonic() - began) / KILLS
     waits_seconds = [random.uniform(0.2, 1) * longest_seconds for _ in range(KILLS)]
     for wait_seconds in waits_seconds:
-        process = subprocess.Popen([*update, "killed-agg"])
+        process = subprocess.Popen([*update, "killed-agg"], stdout=subprocess.DEVNULL)
         time.sleep(wait_seconds)  # any moment will do: it is killed wherever it is
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL, "there was nothing left to kill"
-    subprocess.run([*update, "killed-agg"], check=True)
+    steps = finish(update, "killed-agg", capsys)
+    assert steps[-1][0] == steps[-1][1] == len(steps)
     found, expected = fingerprint(pipeline, "killed-agg"), fingerprint(pipeline, "calm-agg")
     assert found == expected, f"killed after {waits_seconds}"
     assert found[:2] == (DAYS * VALUES, EVENTS)
 
 
+def finish(
+    update: Sequence[str], name: str, capsys: pytest.CaptureFixture[str]
+) -> list[tuple[int, int]]:
+    """Let the update come to its end, and return how it told its progress."""
+    done = subprocess.run([*update, name], check=True, stdout=subprocess.PIPE, text=True)
+    told: dict[str, Any] = json.loads(done.stdout)
+    peak = f"peak {told['peak_bytes'] / 2**20:.0f} MiB"
+    # Also without -s, since the peak is what somebody runs this for.
+    with capsys.disabled():
+        sys.stdout.write(f"\n{name}: {told['created']:,} rows created, {peak}\n")
+    return [(done, of) for done, of in told["progress"]]
+
+
+def take_all(pipeline: Pipeline) -> None:
+    """Store the events, so many at a time."""
+    waiting = events()
+    while batch := list(islice(waiting, PUBLISHED_AT_ONCE)):
+        pipeline.publish("visit", batch)
+        pipeline.process_events()
+
+
 def main() -> None:
-    """Update and print the peak of this process's memory.
+    """Update and say what was created, how it told its progress, and this process's peak of memory.
 
     What a killed run has made suspect stays dirty for a day, and its rows are right.
     """
     backend, folder, name = json.loads(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     configuration = {**backend, **host_settings(folder, aggregations=AGGREGATIONS)}
     pipeline = Pipeline(read_settings(configuration), instance_path=str(folder))
-    report = pipeline.update([name]).aggregations[name]
+    steps: list[tuple[int, int]] = []
+    report = pipeline.update([name], progress=lambda done, of: steps.append((done, of)))
     pipeline.close()
-    if report.error:
-        raise SystemExit(report.error)
-    peak = f"peak {peak_bytes() / 2**20:.0f} MiB"
-    sys.stdout.write(f"{name}: {report.created:,} rows created, {peak}\n")
+    own = report.aggregations[name]
+    if own.error:
+        raise SystemExit(own.error)
+    told = {"created": own.created, "progress": steps, "peak_bytes": peak_bytes()}
+    sys.stdout.write(json.dumps(told))
 
 
 if __name__ == "__main__":

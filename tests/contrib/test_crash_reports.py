@@ -1,138 +1,291 @@
-"""The worked example E000 with its numbers: any number of updates gives what a reset gives."""
+"""The worked example E000 with its numbers, and what else can be read in its story.
+
+On both stores: any number of updates gives what a reset gives.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from stats_pipeline.clock import ManualClock
-from stats_pipeline.pipeline import Pipeline
+from stats_pipeline.clock import format_time, parse_time
 from tests.contrib.crash_reports import (
-    ACTIVE,
+    CRASH_REPORT,
     E000_FIRST,
     E000_SECOND,
     FIELDS,
+    NAMES,
     Make,
-    advance_to,
-    all_rows,
     clock_at,
     days,
     receive,
-    reset,
     totals,
     update,
-    versions,
 )
-from tests.support import Backend, MakePipeline
+from tests.contrib.crash_reports_story import AFTER_FIRST, AFTER_SECOND, Stage, Story, tell
+from tests.support import Backend
 
-#: The table of E000: heartbeats, crashes, SMPL, other.
-AFTER_FIRST: dict[str, Any] = {
-    "builds": {"B1": (3, 1, 0, 0), "B2": (1, 0, 1, 1)},
-    "build days": {
-        ("B1", "2019-03-01"): (3, 0, 0, 0),
-        ("B1", "2019-03-02"): (0, 1, 0, 0),
-        ("B2", "2019-03-02"): (1, 0, 1, 1),
-    },
-    "radios": {"R1": (3, 1, 1, 1)},
-    "radio days": {("R1", "2019-03-01"): (2, 0, 0, 0), ("R1", "2019-03-02"): (1, 1, 1, 1)},
-    "first seen": {"B1": "2019-03-01", "B2": "2019-03-02", "R1": "2019-03-01"},
-}
-AFTER_SECOND: dict[str, Any] = {
-    "builds": {"B1": (4, 2, 0, 0), "B2": (2, 0, 1, 1)},
-    "build days": {
-        ("B1", "2019-02-20"): (1, 0, 0, 0),
-        ("B1", "2019-03-01"): (3, 0, 0, 0),
-        ("B1", "2019-03-02"): (0, 2, 0, 0),
-        ("B2", "2019-02-25"): (1, 0, 0, 0),
-        ("B2", "2019-03-02"): (1, 0, 1, 1),
-    },
-    "radios": {"R1": (4, 2, 1, 1), "R2": (1, 0, 0, 0)},
-    "radio days": {
-        ("R1", "2019-02-20"): (1, 0, 0, 0),
-        ("R1", "2019-03-01"): (2, 0, 0, 0),
-        ("R1", "2019-03-02"): (1, 2, 1, 1),
-        ("R2", "2019-02-25"): (1, 0, 0, 0),
-    },
-    "first seen": {
-        "B1": "2019-02-20",
-        "B2": "2019-02-25",
-        "R1": "2019-02-20",
-        "R2": "2019-02-25",
-    },
-}
+# Elasticsearch makes thirty indices, which takes a while where others do the same.
+pytestmark = pytest.mark.timeout(300)
 
 
-def shown(pipeline: Pipeline) -> dict[str, Any]:
-    """Return all that the table of E000 shows."""
-    table = {**versions(pipeline, "build"), **versions(pipeline, "radio")}
-    return {
-        "builds": totals(pipeline),
-        "build days": days(pipeline),
-        "radios": totals(pipeline, "radio"),
-        "radio days": days(pipeline, "radio"),
-        "first seen": {version: bucket["first_seen"] for version, bucket in table.items()},
-    }
-
-
-def check_totals(pipeline: Pipeline) -> None:
-    """Check what the table of versions says of all versions together; `value` counts reports."""
-    answer = pipeline.query("build-versions")
-    assert (answer["value"], answer["as_of"]) == (10.0, "2019-03-02T18:00:00.000Z")
-    assert [bucket["key"] for bucket in answer["buckets"]] == ["B1", "B2"]
-    for name in ("value", "heartbeats", "prob_crashes", "smpl", "other"):
-        assert answer[name] == sum(bucket[name] for bucket in answer["buckets"])
+@pytest.fixture(scope="module")
+def told() -> dict[str, Story]:
+    """Give the stories that were told so far, by their stores."""
+    return {}
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    """Give a clock that stands where E000 begins."""
-    return clock_at("2019-03-01T10:00")
+def story(backend: Backend, make: Make, told: dict[str, Story]) -> Story:
+    """Give what happens in E000 and after it."""
+    store = urlsplit(backend.store_url).scheme
+    if store not in told:
+        clock = clock_at("2019-03-01T10:00")
+        # Threads would wait for each other at each index that is made.
+        told[store] = tell(make(clock, STATS_UPDATE_THREADS=1), clock)
+    return told[store]
 
 
-# Elasticsearch makes thirty indices, which takes a while where others do the same.
-@pytest.mark.timeout(300)
-def test_E000_two_updates_and_a_reset_give_the_numbers_of_the_table(
-    make: Make, clock: ManualClock
+def shown(stage: Stage) -> dict[str, Any]:
+    """Return all that the table of E000 shows."""
+    return {
+        "builds": stage.totals["build"],
+        "build days": stage.days["build"],
+        "radios": stage.totals["radio"],
+        "radio days": stage.days["radio"],
+        "first seen": {key: bucket["first_seen"] for key, bucket in stage.versions.items()},
+    }
+
+
+def released(stage: Stage) -> dict[str, tuple[str, bool]]:
+    """Return version -> the day on which it was released, and whether it is official."""
+    return {key: (b["released_on"], b["is_official"]) for key, b in stage.versions.items()}
+
+
+def changed(stage: Stage, rollup: str) -> tuple[int, int]:
+    """Return how many rows of a rollup were created and updated, as the lines say."""
+    return stage.numbers[rollup, "created"], stage.numbers[rollup, "updated"]
+
+
+def test_E000_A000_10_two_updates_and_a_reset_give_the_numbers_of_the_table(story: Story) -> None:
+    """T000-01: after the reset there are the very rows that were there before it."""
+    assert shown(story.first) == AFTER_FIRST
+    assert shown(story.second) == AFTER_SECOND
+    assert shown(story.reset) == AFTER_SECOND
+    assert story.reset.rows == story.second.rows
+
+
+def test_E000_A000_10_one_update_after_all_of_it_gives_the_same_rows(
+    make_embedded: Make, story: Story
 ) -> None:
-    """T000-01, T000-08: after the reset there is what was before it, also what people have set."""
-    pipeline = make(clock)
-    receive(pipeline, clock, E000_FIRST)
+    """How many updates there were, between which reports, and where makes no difference."""
+    clock = clock_at("2019-03-01T10:00")
+    pipeline = make_embedded(clock)
+    receive(pipeline, clock, [*E000_FIRST, *E000_SECOND])
     update(pipeline)
-    assert shown(pipeline) == AFTER_FIRST
-    facts: dict[str, Any] = {"released_on": "2019-02-01", "is_official": True}
-    pipeline.annotations.set("build_fingerprint", "B2", facts)
-    receive(pipeline, clock, E000_SECOND)
-    advance_to(clock, "2019-03-02T18:00")
-    update(pipeline)
-    assert shown(pipeline) == AFTER_SECOND
-    check_totals(pipeline)
-    incremental, released = all_rows(pipeline), _released(pipeline)
-    assert released == {
+    assert totals(pipeline) == story.second.totals["build"]
+    assert days(pipeline, "radio") == story.second.days["radio"]
+
+
+def test_A000_01_an_unknown_action_is_refused_and_the_two_are_named(story: Story) -> None:
+    """Exit code 2, and nothing is read or written; `stats` alone says what there is."""
+    assert story.refused.exit_code == 2
+    assert "reset" in story.refused.stderr
+    assert "update" in story.refused.stderr
+    assert {"reset", "update"} <= set(story.without_action.stdout.split())
+    assert not any(story.rows_at_first.values())
+
+
+def test_A000_02_A000_03_the_first_update_counts_all_and_the_next_what_is_new(
+    story: Story,
+) -> None:
+    """What was counted is kept, and not even written again: H6 is a copy, so H7 alone is new."""
+    assert sum(map(sum, story.first.totals["build"].values())) == 7
+    assert changed(story.second, "heartbeat-build-day") == (2, 0)
+    before, after = (stage.days["build"] for stage in (story.first, story.second))
+    assert after["B1", "2019-03-01"] == before["B1", "2019-03-01"]
+    assert set(after) - set(before) == {("B1", "2019-02-20"), ("B2", "2019-02-25")}
+
+
+def test_A000_07_A000_09_an_update_without_new_reports_changes_and_prints_nothing(
+    story: Story,
+) -> None:
+    """The answers are as fresh as this run; without -v a success is silent, as cron likes it."""
+    assert story.idle.rows == story.first.rows
+    assert story.idle.printed == ""
+    as_of = [stage.answers["build"]["as_of"] for stage in (story.first, story.idle)]
+    assert as_of == ["2019-03-02T12:00:00.000Z", "2019-03-02T12:30:00.000Z"]
+
+
+def test_A000_08_no_run_touches_the_reports(story: Story) -> None:
+    """Neither an update nor a reset."""
+    assert story.idle.events == story.first.events
+    assert story.reset.events == story.second.events
+    for event_type, events in story.first.events.items():
+        assert all(event in story.reset.events[event_type] for event in events)
+
+
+def test_A000_12_A000_13_a_report_of_the_moment_of_an_update_counts_exactly_once(
+    story: Story,
+) -> None:
+    """D20: C3 came when the first update began, the only one that counts as `other`."""
+    received = [event["received_at"] for event in story.first.events[CRASH_REPORT]]
+    assert max(received) == story.first.answers["build"]["as_of"]
+    for stage in (story.first, story.idle, story.second, story.reset):
+        assert stage.totals["build"]["B2"][3] == 1
+
+
+def test_A000_14_A000_37_receipt_selects_what_is_new_and_its_own_time_places_it(
+    story: Story,
+) -> None:
+    """H7 came ten days late, H4 after midnight (UTC): each is in the row of its own day."""
+    assert story.second.days["build"]["B1", "2019-02-20"] == (1, 0, 0, 0)
+    assert story.first.days["build"]["B1", "2019-03-01"] == (3, 0, 0, 0)
+
+
+def test_A000_18_each_run_that_did_something_is_kept(story: Story) -> None:
+    """D20: n runs are n reports, and a reset removes none of them."""
+    assert story.kept == {"update": 4, "reset": 1}
+
+
+def test_A000_20_every_time_is_aware_utc(story: Story) -> None:
+    """Of events and of rows, as they are stored."""
+    times = [
+        document[name]
+        for documents, names in (
+            (story.withdrawn.events, ("timestamp", "received_at")),
+            (story.withdrawn.rows, ("start", "end", "timestamp")),
+        )
+        for found in documents.values()
+        for document in found
+        for name in names
+    ]
+    assert len(times) > 50
+    assert all(time == format_time(parse_time(time)) for time in times)
+
+
+def test_A000_22_A000_31_A000_32_a_report_lacks_a_dimension_in_that_rollup_only(
+    story: Story,
+) -> None:
+    """Every heartbeat counts, by build and by radio on their own; H4 says no radio.
+
+    Of the two newer ones, one says no build.
+    """
+    assert story.first.totals["build"]["B1"][0] == 3
+    assert story.first.days["radio"]["R1", "2019-03-01"] == (2, 0, 0, 0)
+    added = {
+        value: story.newer.totals[dimension][value][0] - story.reset.totals[dimension][value][0]
+        for dimension, value in (("build", "B1"), ("radio", "R1"))
+    }
+    assert added == {"B1": 1, "R1": 2}
+    assert set(story.newer.totals["build"]) == {"B1", "B2", "B9"}
+
+
+def test_A000_33_A000_35_A000_36_days_add_up_to_all_time(story: Story) -> None:
+    """A row of all time per value, one per value and day, and only where something happened.
+
+    A000-26: a crash report is in one of three counters, which add up to the number of reports.
+    """
+    for dimension, by_value in story.newer.totals.items():
+        by_day = story.newer.days[dimension]
+        assert all(map(any, by_day.values()))
+        for value, counts in by_value.items():
+            of_value = [each for (of, _), each in by_day.items() if of == value]
+            assert counts == tuple(map(sum, zip(*of_value, strict=True)))
+    for name, found in story.newer.rows.items():
+        places = [(row["start"], *map(row.get, FIELDS.values())) for row in found]
+        assert len(set(places)) == len(places), name
+        if name.startswith(CRASH_REPORT):
+            sums = [row["prob_crashes"] + row["smpl"] + row["other"] for row in found]
+            assert sums == [row["count"] for row in found]
+
+
+def test_A000_36_a_counter_without_reports_reads_0(story: Story) -> None:
+    """Also where the other event type has no row at all; totals are the sums of all versions."""
+    bucket, answer = story.second.versions["R2"], story.second.answers["build"]
+    names = ("heartbeats", "prob_crashes", "smpl", "other")
+    assert [bucket[name] for name in names] == [1.0, 0.0, 0.0, 0.0]
+    assert [
+        row for row in story.second.rows["crash-report-radio-all-agg"] if "R2" in str(row)
+    ] == []
+    assert [version["key"] for version in answer["buckets"]] == ["B1", "B2"]
+    for name in ("value", *names):
+        assert answer[name] == sum(version[name] for version in answer["buckets"])
+
+
+def test_A000_41_A000_42_A000_43_an_older_report_moves_both_days_back(story: Story) -> None:
+    """As long as nobody has said when it was released; a new version has both on its first day."""
+    days = [
+        (stage.versions["B1"]["first_seen"], stage.versions["B1"]["released_on"])
+        for stage in (story.first, story.second)
+    ]
+    assert days == [("2019-03-01", "2019-03-01"), ("2019-02-20", "2019-02-20")]
+
+
+def test_A000_44_A000_48_no_run_changes_what_people_have_set(story: Story) -> None:
+    """T000-08: neither an update that moves the first day nor a reset; flags begin as false."""
+    assert released(story.first)["B2"] == ("2019-03-02", False)
+    assert released(story.second) == {
         "B1": ("2019-02-20", False),
         "B2": ("2019-02-01", True),
         "R1": ("2019-02-20", False),
         "R2": ("2019-02-25", False),
     }
-    advance_to(clock, "2019-03-03")
-    reset(pipeline)
-    assert shown(pipeline) == AFTER_SECOND
-    assert (all_rows(pipeline), _released(pipeline)) == (incremental, released)
+    assert released(story.reset) == released(story.second)
 
 
-def test_E000_A000_10_one_update_after_all_of_it_gives_the_same_rows(
-    embedded: Backend, make_pipeline: MakePipeline, clock: ManualClock
+def test_A000_45_A000_46_A000_47_the_earliest_of_several_days_counts_in_any_order(
+    story: Story,
 ) -> None:
-    """How many updates there were, and between which reports, makes no difference."""
-    pipeline = make_pipeline(embedded, clock=clock, STATS_EVENTS=ACTIVE)
-    receive(pipeline, clock, [*E000_FIRST, *E000_SECOND])
-    update(pipeline)
-    assert shown(pipeline) == AFTER_SECOND
+    """Newer reports change nothing, and no day comes from the clock, which says March."""
+    days = {key: bucket["first_seen"] for key, bucket in story.newer.versions.items()}
+    assert days == AFTER_SECOND["first seen"] | {"B9": "2019-02-01", "R9": "2019-02-01"}
 
 
-def _released(pipeline: Pipeline) -> dict[str, tuple[str, bool]]:
-    return {
-        version: (bucket["released_on"], bucket["is_official"])
-        for dimension in FIELDS
-        for version, bucket in versions(pipeline, dimension).items()
+def test_A000_49_A000_50_A000_51_every_rollup_has_its_lines_at_vv(story: Story) -> None:
+    """D16: rows are counted, and a row has all counters of its event type; zeros are printed, too.
+
+    Two dimensions x two event types x two intervals x deleted, created and updated: 24 lines,
+    those about deletions first. D20: there are no bookmarks to delete.
+    """
+    assert story.newer.lines == []
+    for stage in (story.first, story.second, story.reset, story.withdrawn):
+        order = [line.split()[-1] for line in stage.lines]
+        assert order == ["deleted"] * 8 + ["created", "updated"] * 8
+        assert {line.split()[3] for line in stage.lines} == set(NAMES)
+
+
+def test_E000_A000_52_A000_53_the_lines_of_the_worked_example(story: Story) -> None:
+    """D16, T000-14: different rows are counted, not touches.
+
+    So the days are those of E000 (its crashes, SMPL and other in one row), and all time counts a
+    value once, however many of its days were touched. It is created once, with all counters.
+    """
+    expected = {
+        "heartbeat-build-day": [(2, 0), (2, 0), (4, 0)],
+        "heartbeat-build-all": [(2, 0), (0, 2), (2, 0)],
+        "heartbeat-radio-day": [(2, 0), (2, 0), (4, 0)],
+        "heartbeat-radio-all": [(1, 0), (1, 1), (2, 0)],
+        "crash-report-build-day": [(2, 0), (0, 1), (2, 0)],
+        "crash-report-build-all": [(2, 0), (0, 1), (2, 0)],
+        "crash-report-radio-day": [(1, 0), (0, 1), (1, 0)],
+        "crash-report-radio-all": [(1, 0), (0, 1), (1, 0)],
     }
+    runs = (story.first, story.second, story.reset)
+    assert {rollup: [changed(run, rollup) for run in runs] for rollup in expected} == expected
+    assert not any(n for run in runs for (_, what), n in run.numbers.items() if what == "deleted")
+
+
+def test_A000_54_deletions_are_reported_by_rollup(story: Story) -> None:
+    """A version of which every report was withdrawn is gone from all of them; T000-06."""
+    numbers = story.withdrawn.numbers
+    deleted = {rollup: n for (rollup, what), n in numbers.items() if what == "deleted" and n}
+    assert deleted == {
+        "heartbeat-build-all": 1,
+        "heartbeat-build-day": 3,
+        "heartbeat-radio-all": 1,
+        "heartbeat-radio-day": 3,
+    }
+    assert set(story.withdrawn.totals["build"]) == {"B1", "B2"}

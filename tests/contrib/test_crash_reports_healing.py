@@ -59,10 +59,10 @@ def test_A000_19_A000_56_A000_60_a_run_that_failed_is_done_again_and_counts_noth
 
 
 def test_A000_34_A000_57_runs_at_the_same_time_neither_lose_nor_double_anything(
-    make_embedded: Make,
+    make: Make,
 ) -> None:
-    """T000-04, T000-15: four processes update at once, time and again while reports come in."""
-    servers = [make_embedded() for _ in range(4)]
+    """T000-04, T000-15: four servers update at once, time and again while reports come in."""
+    servers = [make() for _ in range(4)]
     for device in range(3):
         take(servers[0], HEARTBEAT, beats("01", "02", device=str(device)))
         threads = [

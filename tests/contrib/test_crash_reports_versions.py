@@ -22,7 +22,7 @@ from tests.contrib.crash_reports import (
     update,
     versions,
 )
-from tests.support import Backend, MakeApp, MakePipeline
+from tests.support import Backend, MakeApp
 
 QUERIES = [
     "build-versions",
@@ -49,44 +49,11 @@ def seen_on(server: Pipeline, *days: str, build: str = "B1") -> tuple[str, str]:
     return table["first_seen"], table["released_on"]
 
 
-def test_A000_41_a_new_version_is_first_seen_and_released_on_its_first_day(
-    server: Pipeline,
-) -> None:
-    """The earliest report of either event type decides."""
-    take(server, CRASH_REPORT, [crash("A", "2019-02-26T10:00")])
-    assert seen_on(server, "2019-02-27", "2019-02-28") == ("2019-02-26", "2019-02-26")
-
-
-def test_A000_42_A000_43_an_older_report_moves_both_days_back(server: Pipeline) -> None:
-    """As long as nobody has said when it was released."""
-    assert seen_on(server, "2019-02-27") == ("2019-02-27", "2019-02-27")
-    assert seen_on(server, "2019-02-20") == ("2019-02-20", "2019-02-20")
-
-
 def test_A000_44_a_release_that_people_have_set_stays(server: Pipeline) -> None:
     """T000-12: also one that was set to the very day on which the version was first seen."""
     seen_on(server, "2019-02-27")
     server.annotations.set("build_fingerprint", "B1", {"released_on": "2019-02-27"})
     assert seen_on(server, "2019-02-20") == ("2019-02-20", "2019-02-27")
-
-
-def test_A000_45_newer_reports_change_neither_day(server: Pipeline) -> None:
-    """Of the same version in a later run."""
-    seen_on(server, "2019-02-20")
-    assert seen_on(server, "2019-02-21", "2019-02-28") == ("2019-02-20", "2019-02-20")
-
-
-def test_A000_46_the_earliest_of_several_days_counts_in_any_order(server: Pipeline) -> None:
-    """All of them in one run."""
-    assert seen_on(server, "2019-02-27", "2019-02-20", "2019-02-25")[0] == "2019-02-20"
-
-
-def test_A000_47_no_day_comes_from_the_clock_of_the_server(
-    embedded: Backend, make_pipeline: MakePipeline
-) -> None:
-    """An old report that is counted today belongs to its own day."""
-    today = make_pipeline(embedded, STATS_EVENTS=ACTIVE)
-    assert seen_on(today, "2019-02-20") == ("2019-02-20", "2019-02-20")
 
 
 def test_A000_48_flags_are_false_until_people_set_them_and_no_run_changes_them(

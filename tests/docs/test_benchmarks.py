@@ -1,15 +1,28 @@
 """The benchmarks run; how fast is not a matter for tests."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.elasticsearch import measure_elasticsearch
 from benchmarks.embedded import measure_embedded
-from benchmarks.measuring import make_events
+from benchmarks.measuring import Measured, make_events
 from benchmarks.memory import measure_memory
 
 
 def test_the_embedded_pair_is_measured_beside_its_bare_limit(tmp_path: Path) -> None:
     """Both lines of the table come out, with something done in some time."""
-    lines = list(measure_embedded(make_events(1_000), tmp_path))
+    check_speed(list(measure_embedded(make_events(1_000), tmp_path)))
+
+
+def test_elasticsearch_is_measured_beside_requests_by_hand(
+    tmp_path: Path, elasticsearch_url: str
+) -> None:
+    """Both lines come out, and the hand-written requests have found as many rows."""
+    check_speed(list(measure_elasticsearch(make_events(1_000), tmp_path, elasticsearch_url)))
+
+
+def check_speed(lines: Sequence[Measured]) -> None:
+    """Check that a store has both lines, with something done in some time."""
     assert [line.unit for line in lines] == ["events", "rows"]
     assert lines[0].number == 1_000
     for line in lines:

@@ -67,6 +67,11 @@ class VersionsQuery:
         parameters = self._parts[0].parameters
         return [parameter for parameter in parameters if parameter["name"] == self._dimension]
 
+    @property
+    def annotations(self) -> Mapping[str, Sequence[str]]:
+        """Return which facts answers show, for those who set them: row field -> names."""
+        return self._parts[0].annotations
+
     def check(self, params: Mapping[str, Any]) -> None:
         """Refuse parameters that no rows could answer, without reading anything."""
         self._parts[0].check(params)
