@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from stats_pipeline import current_stats
 from stats_pipeline.cli.options import stats_command
-from stats_pipeline.cli.output import Output, table
+from stats_pipeline.cli.output import Output
+from stats_pipeline.errors import nearest
 
 SET_EPILOG = """\b
 Examples:
@@ -33,10 +35,8 @@ def list_annotations(output: Output, field: str | None) -> None:
         for each in found
         for name, fact in each.facts.items()
     ]
-    output.result(
-        [each.as_dict() for each in found],
-        table(rows, ("field", "value", "fact", "is")) if rows else (),
-    )
+    data = [each.as_dict() for each in found]
+    output.listing(data, rows, ("field", "value", "fact", "is"), empty="There are no facts")
 
 
 @click.command("set", epilog=SET_EPILOG)
@@ -48,9 +48,15 @@ def set_facts(output: Output, field: str, value: str, facts: tuple[str, ...]) ->
     """Set facts about a value of a field of rows.
 
     A fact is JSON where it parses as JSON, else text; null removes one. The others stay. No
-    update and no reset ever changes a fact.
+    update and no reset ever changes a fact. Facts are free: what they mean, as a date, is not
+    checked. A name that no query shows is stored with a warning.
     """
-    annotation = current_stats.annotations.set(field, value, _read(facts))
+    given = _read(facts)
+    annotation = current_stats.annotations.set(field, value, given)
+    shown = _shown(field)
+    unseen = sorted((annotation.facts.keys() & given.keys()) - shown) if shown else ()
+    for name in unseen:
+        output.warning(f"no query shows the fact {name!r} of {field!r}{nearest(name, shown)}")
     output.summary(annotation.as_dict(), [f"{field} {value}: {json.dumps(dict(annotation.facts))}"])
 
 
@@ -62,6 +68,16 @@ def delete(output: Output, field: str, value: str) -> None:
     """Delete all facts about a value."""
     is_deleted = current_stats.annotations.delete(field, value)
     output.result({"deleted": is_deleted}, ["deleted" if is_deleted else "There were no facts"])
+
+
+def _shown(field: str) -> set[str]:
+    """Return the names of the facts about a field that queries show, as far as they tell."""
+    registries, names = current_stats.registries, set[str]()
+    for query in registries.query_items:
+        # A stranger's class may do anything; the fact is set all the same.
+        with suppress(Exception):
+            names.update(registries.query(query).instance.annotations.get(field, ()))
+    return names
 
 
 def _read(facts: Sequence[str]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ _EVENTS = LazyGroup(
         "erase": "stats_pipeline.cli.erase:erase",
         "export": "stats_pipeline.cli.event_export:export",
         "import": "stats_pipeline.cli.event_import:import_events",
+        "imports": "stats_pipeline.cli.event_import:list_imports",
         "process": "stats_pipeline.cli.process:process",
         "undo-import": "stats_pipeline.cli.event_import:undo_import",
     },

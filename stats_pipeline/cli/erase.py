@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
 from stats_pipeline import current_stats
+from stats_pipeline.cli.errors import UserError
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output
+from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.pipeline.moving.erase import ErasureReport
 
 EPILOG = """\b
@@ -37,9 +39,21 @@ def erase(output: Output, event_type: str, dry_run: bool, **person: str | None) 
     first. Totals follow at the next update.
     """
     known = {name: value for name, value in person.items() if value is not None}
-    with output.progress("Erasing") as progress:
-        report = current_stats.moving.erase(event_type, dry_run=dry_run, progress=progress, **known)
+    try:
+        with output.progress("Erasing") as progress:
+            report = current_stats.moving.erase(
+                event_type, dry_run=dry_run, progress=progress, **known
+            )
+    except InvalidParameter as error:
+        raise UserError(_as_options(str(error), person)) from error
     output.result(report.as_dict(), _lines(report))
+
+
+def _as_options(message: str, names: Iterable[str]) -> str:
+    """Return a message about parameters as one about the options of the command."""
+    for name in names:
+        message = message.replace(name, f"--{name.replace('_', '-')}")
+    return message
 
 
 def _lines(report: ErasureReport) -> Iterator[str]:

@@ -73,14 +73,31 @@ def import_events(
         with output.progress(f"Importing {report.import_id}") as progress:
             _take(events_import, files, progress)
     except (StatsError, KeyboardInterrupt):
-        output.warning(
-            f"Import {report.import_id} is not complete. Run it again with --import-id "
-            f"{report.import_id}, or take it back: stats events undo-import {report.import_id}"
-        )
+        if events_import.has_written:
+            output.warning(
+                f"Import {report.import_id} is not complete. Run it again with --import-id "
+                f"{report.import_id}, or take it back: stats events undo-import {report.import_id}"
+            )
         raise
     output.result(report.as_dict(), _import_lines(report))
     if report.bad:
-        raise UserError(f"{report.bad:,} lines can't be imported; the others are")
+        others = "; the others are" if report.bad < report.lines else ""
+        raise UserError(f"{report.bad:,} of {report.lines:,} lines can't be imported{others}")
+
+
+@click.command("imports")
+@stats_command
+def list_imports(output: Output) -> None:
+    """List the imports of events, to undo one by its id.
+
+    With the number of events that are stored as each brought them: 0 where it was undone, where it
+    brought nothing new, or where others have corrected its events or retention has deleted them.
+    """
+    entries = [entry.as_dict() for entry in current_stats.moving.imports()]
+    columns = ("import_id", "event_type", "begun_at", "events")
+    rows = [[entry[name] for name in columns] for entry in entries]
+    heading = [name.replace("_", " ") for name in columns]
+    output.listing(entries, rows, heading, empty="There were no imports")
 
 
 @click.command("undo-import", epilog=UNDO_EPILOG)
@@ -137,3 +154,8 @@ def _undo_lines(report: UndoReport) -> Iterator[str]:
     yield f"{report.removed:>12,} removed"
     yield f"{report.restored:>12,} back at a lower revision"
     yield f"{report.kept:>12,} stay, since another import has brought them as well"
+    for name, bound in report.sealed_before.items():
+        yield (
+            f"{name}: rows that end by {bound} stay as they are, since their events are deleted "
+            "(retention_days)"
+        )

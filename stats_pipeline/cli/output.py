@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -45,6 +46,13 @@ class Output:
         """Say the result of a job that is fit for cron: as text only to a person or with -v."""
         if self.as_json or self.verbosity or sys.stdout.isatty():
             self.result(data, text)
+
+    def listing(
+        self, data: Any, rows: Sequence[Sequence[object]], heading: Sequence[str], *, empty: str
+    ) -> None:
+        """Say a list, as JSON or as a table; that there is nothing in it only to a person."""
+        nothing = [empty] if sys.stdout.isatty() else []
+        self.result(data, table(rows, heading) if rows else nothing)
 
     def warning(self, text: str) -> None:
         """Say that something needs attention."""
@@ -117,6 +125,8 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if isinstance(value, dict | list | tuple):
+        value = json.dumps(value, ensure_ascii=False, default=str)
     return one_line(value)
 
 

@@ -51,7 +51,8 @@ class Annotations:
     """Keep and read annotations.
 
     A fact is about a value of a field, in the rows of every aggregation that has the field. Values
-    are known by their text, so that 5 and ``"5"`` are one.
+    are known by their text, so that 5 and ``"5"`` are one. Facts are free: any name, and any text,
+    number or boolean; nothing here knows what a fact means.
 
     Args:
         state: where they are kept.
@@ -87,17 +88,28 @@ class Annotations:
         return self.facts_of(field, [value])[value_text(value)]
 
     def list(self, field: str | None = None) -> Sequence[Annotation]:
-        """Return all annotations (of a field, or all), by field and value."""
+        """Return all annotations (of a field, or all), by field and value.
+
+        Raises:
+            InvalidParameter: rows have no such field, and nothing is known of one.
+        """
         records = self._state.find(KIND, group=self._group)
         found = [Annotation(**record.body) for record in records]
         wanted = [each for each in found if field in (None, each.field)]
+        if field is not None and not wanted:
+            self._check_field(field)
         return sorted(wanted, key=lambda each: (each.field, each.value))
 
     def delete(self, field: str, value: Fact) -> bool:
-        """Remove all facts about a value; tell whether there were any."""
+        """Remove all facts about a value; tell whether there were any.
+
+        Raises:
+            InvalidParameter: rows have no such field, and nothing is known of this value of one.
+        """
         while (record := self._stored(field, value)) is not None:
             if self._state.delete(record):
                 return True
+        self._check_field(field)
         return False
 
     def facts_of(self, field: str, values: Sequence[Fact]) -> dict[str, Facts]:

@@ -78,6 +78,11 @@ class RowsQuery(ABC):
         ]
         return [parameter.as_dict() for parameter in (*self.own_parameters, *filters)]
 
+    @property
+    def annotations(self) -> Mapping[str, Sequence[str]]:
+        """Return which facts answers show, for those who set them: row field -> names."""
+        return self.config.annotations
+
     def check(self, params: Mapping[str, Any]) -> None:
         """Refuse parameters that no rows could answer, without reading anything."""
         self._read(params, Rows(alias=""))

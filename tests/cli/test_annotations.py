@@ -18,6 +18,24 @@ def test_facts_are_set_listed_and_deleted(run: Run, run_json: Callable[..., Any]
     assert run("annotations", "delete", "path", "/a").stdout == "There were no facts\n"
 
 
+def test_a_fact_that_no_query_shows_is_set_with_a_warning(run: Run) -> None:
+    """Facts are free, but a slip of the pen is seen; where no query shows any, nothing is said."""
+    assert run("annotations", "set", "radio_version", "4.0", "is_official=maybe").stderr == ""
+    result = run("annotations", "set", "radio_version", "4.0", "is_oficial=true")
+    assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
+    assert "no query shows the fact 'is_oficial' of 'radio_version'; did you mean" in result.stderr
+    assert run("annotations", "set", "radio_version", "4.0", "is_oficial=null").stderr == ""
+    assert run("annotations", "set", "path", "/a", "x=1").stderr == ""
+
+
+def test_a_field_that_there_is_not_is_refused(run: Run) -> None:
+    """With the nearest one, by all that asks for a field."""
+    for arguments in [("list", "pathh"), ("delete", "pathh", "/a")]:
+        result = run("annotations", *arguments)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "did you mean 'path'" in result.stderr
+
+
 def test_what_is_wrong_is_said_in_one_line(run: Run) -> None:
     """Exit code 2, and what would be right."""
     for arguments, message in [

@@ -29,10 +29,31 @@ def test_numbers_stand_to_the_right_and_what_is_missing_is_a_dash() -> None:
     ]
 
 
+def test_what_is_nested_in_a_cell_is_json() -> None:
+    """As facts in the answer of a query, with text as it is."""
+    assert list(table([[{"of": {"é": True, "x": None}}]], ["facts"])) == [
+        "facts",
+        '{"of": {"é": true, "x": null}}',
+    ]
+
+
 def test_a_tree_is_indented() -> None:
     """Nested dicts and lists of any shape can be read."""
     found = {"a": 1, "b": {"c": [1, {"d": None}], "e": []}}
     assert list(tree(found)) == ["a: 1", "b:", "  c:", "    - 1", "    -", "      d: -", "  e: -"]
+
+
+def test_that_a_list_is_empty_is_said_to_a_person_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe gets no line that is none of the list, and JSON is an empty list."""
+    Output().listing([], [], ["a"], empty="There is nothing")
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    Output().listing([], [], ["a"], empty="There is nothing")
+    assert capsys.readouterr().out == "There is nothing\n"
+    Output(as_json=True).listing([], [], ["a"], empty="There is nothing")
+    assert json.loads(capsys.readouterr().out) == []
 
 
 def test_a_result_is_json_or_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,15 +42,19 @@ def test_events_move_by_file_and_come_back_by_their_id(
     result = run("events", "import", str(tmp_path / "more"), "--import-id", "more")
     assert result.exit_code == 2
     assert "more, line 2: it is not JSON" in result.stdout
-    assert "1 lines can't be imported" in result.stderr
+    assert "1 of 2 lines can't be imported; the others are" in result.stderr
     assert "undo-import more" in result.stdout
+    assert [entry["events"] for entry in run_json("events", "imports")] == [0, 1]
     assert run_json("events", "undo-import", "more")["removed"] == 1
+    assert "import id" in run("events", "imports").stdout
     assert "did you mean 'more'" in run("events", "undo-import", "mo").stderr
 
     found = run("events", "erase", "access-log", "--user-id", "u1", "--dry-run").stdout
     assert "2 events would be erased" in found
     assert run_json("events", "erase", "access-log", "--user-id", "u1")["events"] == 2
-    assert run("events", "erase", "access-log").exit_code == 2
+    assert "Give --user-id, or --session-id" in run("events", "erase", "access-log").stderr
+    result = run("events", "erase", "access-log", "--user-id", "")
+    assert (result.exit_code, "--user-id is empty" in result.stderr) == (2, True)
 
 
 def test_rows_come_in_and_go_by_their_source(run: Run, run_json: RunJson, tmp_path: Path) -> None:
@@ -64,6 +68,9 @@ def test_rows_come_in_and_go_by_their_source(run: Run, run_json: RunJson, tmp_pa
     result = run("rows", "import", *arguments)
     assert result.exit_code == 2
     assert "line 1: it has no 'count'" in result.stdout
+    result = run("rows", "delete", "access-log-agg", "--source", "odl")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "has no rows of source 'odl'; did you mean 'old'?" in result.stderr
     assert run_json("rows", "delete", "access-log-agg", "--source", "old") == {"deleted": 1}
 
 
@@ -83,13 +90,24 @@ def test_what_can_be_read_only_once_is_imported_whole_or_refused(
 
 
 def test_an_import_that_breaks_off_says_how_it_is_taken_back(run: Run, tmp_path: Path) -> None:
-    """Before the error, since what could be read is imported."""
-    packed = gzip.compress(b"{}\n" * 1_000)
-    (tmp_path / "cut.gz").write_bytes(packed[:-10])
-    result = run("events", "import", str(tmp_path / "cut.gz"), "--import-id", "mine")
-    assert result.exit_code == 2
-    assert "stats events undo-import mine" in result.stderr
-    assert "damaged or cut off" in result.stderr
+    """Before the error, where something that could be read is imported; else there is nothing."""
+    event = b'{"event_id": "1", "timestamp": "2016-12-18T12:00:00Z", "path": "/a"}\n'
+    for lines, is_told in [(b"{}\n" * 1_000, False), (event * 1_000, True)]:
+        (tmp_path / "cut.gz").write_bytes(gzip.compress(lines)[:-10])
+        arguments = (str(tmp_path / "cut.gz"), "--type", "access-log", "--import-id", "mine")
+        result = run("events", "import", *arguments)
+        assert result.exit_code == 2
+        assert ("stats events undo-import mine" in result.stderr) == is_told
+        assert "damaged or cut off" in result.stderr
+
+
+def test_bad_lines_of_several_files_are_named_with_theirs(run: Run, tmp_path: Path) -> None:
+    """Where no line of them could be imported, nothing is said of others."""
+    for name in ("one", "two"):
+        (tmp_path / name).write_text("{\n")
+    result = run("events", "import", str(tmp_path / "one"), str(tmp_path / "two"))
+    assert [f"{name}, line 1: it is not JSON" in result.stdout for name in ("one", "two")]
+    assert result.stderr == "Error: 2 of 2 lines can't be imported\n"
 
 
 @contextmanager

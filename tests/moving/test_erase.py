@@ -64,6 +64,8 @@ def test_a_person_is_known_by_session_or_by_address_and_agent_too(make: Make) ->
     for person in nobody:
         with pytest.raises(InvalidParameter, match="Give user_id, or session_id, or ip_address"):
             erase("visit", **person)
+    with pytest.raises(InvalidParameter, match="user_id is empty"):
+        erase("visit", user_id="")
 
 
 def test_where_a_key_is_destroyed_nobody_can_tell_any_more(make: Make) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stats_pipeline.clock import ManualClock
-from stats_pipeline.errors import ConfigurationError, InvalidParameter
+from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.stores.seals import change_seal
 from tests.aggregations.host import NOON, host_settings, rows, take, update, visits
@@ -72,13 +72,16 @@ def test_what_is_brought_back_to_its_own_store_changes_nothing(make: Make) -> No
 
 
 def test_a_part_of_the_time_is_exported(make: Make) -> None:
-    """A bare date as the end means through its end; an end before the start means nothing."""
+    """A bare date as the end means through its end; an end before the start is refused."""
     pipeline = make()
     take(pipeline, visits(("2017-01-01T00:00", "/a"), ("2017-01-02T23:59", "/b")))
     take(pipeline, visits(("2017-01-03T00:00", "/c")))
     asked = {"start": "2017-01-02", "end": "2017-01-02"}
     assert [json.loads(line)["event"]["page"] for line in export(pipeline, **asked)] == ["/b"]
-    assert export(pipeline, start="2017-01-03", end="2017-01-01") == []
+    assert export(pipeline, start="2017-01-02T12:00Z", end="2017-01-02T12:00Z") == []
+    for start, end in [("2017-01-02", "2017-01-01"), ("2017-01-02T02:00Z", "2017-01-02T01:00Z")]:
+        with pytest.raises(InvalidParameter, match="is after the end"):
+            pipeline.moving.export("visit", start, end)
     assert len(export(pipeline, end="2017-01-02T12:00Z")) == 1
     with pytest.raises(InvalidParameter, match="start must be"):
         export(pipeline, start="yesterday")
@@ -139,6 +142,8 @@ def test_bad_lines_are_named_and_the_others_are_imported(make: Make) -> None:
         b"x" * 2_000_000: "longer than",
         b'{"event_type": 5, "event": {}}': "no text",
         b'{"page": "/a"}': "no event_id",
+        b'{"event_id": 11, "timestamp": "2017-01-01"}': "event_id must be text, in quotes, not 11",
+        b'{"event_id": "1"}': "no timestamp",
         changed(pgae="/a"): "did you mean 'page'",
         changed(size="large"): "'size' (long)",
         changed(timestamp="1900-01-01"): "implausible",
@@ -174,8 +179,6 @@ def test_bare_events_go_through_the_preprocessors_of_their_type(make: Make) -> N
     pipeline = make(**ANONYMOUS)
     event = {"event_id": "1", "timestamp": "2017-01-01T10:00", "page": "/a", "user_id": "u1"}
     lines = [json.dumps(event).encode()]
-    with pytest.raises(InvalidParameter, match="line 1: a bare event does not say its event type"):
-        bring(pipeline, lines)
     assert bring(pipeline, lines, event_type="visit").added == 1
     take(pipeline, [event])
     (stored,) = stored_events(pipeline, "visit")
@@ -183,11 +186,17 @@ def test_bare_events_go_through_the_preprocessors_of_their_type(make: Make) -> N
     assert "user_id" not in stored
 
 
-def test_an_event_type_that_is_not_active_is_refused_with_the_way_out(make: Make) -> None:
-    """The line, the type, and where it is made active."""
-    line = b'{"event_type": "visitt", "event": {"event_id": "1", "timestamp": "2017-01-01"}}'
-    with pytest.raises(ConfigurationError, match=r"line 1: .*visitt.* STATS_EVENTS"):
-        bring(make(), [line])
+def test_a_line_without_an_active_event_type_is_a_bad_line(make: Make) -> None:
+    """Unknown, registered but not active, or not said: the others are imported all the same."""
+    event = {"event_id": "1", "timestamp": "2017-01-01T10:00Z", "page": "/a"}
+    types = ["visitt", "file-download", "visit"]
+    lines = [json.dumps({"event_type": name, "event": event}).encode() for name in types]
+    report = bring(make(), [json.dumps(event).encode(), *lines])
+    assert (report.lines, report.added, report.bad) == (4, 1, 3)
+    bare, unknown, inactive = (bad["reason"] for bad in report.bad_lines)
+    assert "give --type" in bare
+    assert unknown == "Unknown event type 'visitt'; did you mean 'visit'?"
+    assert "'file-download', which is registered but not active (STATS_EVENTS)" in inactive
 
 
 @pytest.mark.parametrize("rule", ["fixed", "sliding"])

@@ -87,7 +87,7 @@ class Arrivals:
         self._placing = Placing(definition, self._indices, earliest)
         self._doorkeeper = Doorkeeper(self._store.state, definition.alias, pipeline.clock)
         self._context = ChainContext.of(definition, self._store.state, pipeline.clock)
-        self._imports = Imports(self._store.state, definition.alias)
+        self._imports = Imports(self._store.state, definition.alias, pipeline.clock)
         self._revisions = Revisions(self._store.state, definition.alias)
 
     def prepare(self, file: str, number: int, line: EventLine) -> Arrival:

@@ -70,7 +70,7 @@ def erase(
         progress: called with how many events are done, and how many there are.
 
     Raises:
-        InvalidParameter: this identifies nobody.
+        InvalidParameter: this identifies nobody; its parameter is `person`.
     """
     definition = pipeline.registries.event_type(event_type)
     _check(person)
@@ -104,6 +104,9 @@ def _check(person: Mapping[str, str]) -> None:
             "the first of these that they had",
             parameter="person",
         )
+    for name, value in person.items():
+        if not value:
+            raise InvalidParameter(f"{name} is empty, which is nobody's", parameter="person")
 
 
 def _visitor_ids(

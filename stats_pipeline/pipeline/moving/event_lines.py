@@ -54,11 +54,7 @@ def read_line(line: bytes) -> EventLine:
     event_type = value["event_type"] if is_stored else None
     if not isinstance(event, dict) or not isinstance(event_type, str | None):
         raise BadLine("its 'event' is no JSON object, or its 'event_type' is no text")
-    if not isinstance(event.get("event_id"), str) or event.get("timestamp") is None:
-        raise BadLine(
-            "it has no event_id or no timestamp: without both, importing it again would count it "
-            "again"
-        )
+    _check_identity(event)
     event.pop("import_ids", None)
     return EventLine(event, event_type, is_stored)
 
@@ -74,6 +70,14 @@ def read_object(line: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadLine("it is not a JSON object")
     return value
+
+
+def _check_identity(event: Event) -> None:
+    for name in ("event_id", "timestamp"):
+        if event.get(name) is None:
+            raise BadLine(f"it has no {name}: importing it again would count it again")
+    if not isinstance(event["event_id"], str):
+        raise BadLine(f"its event_id must be text, in quotes, not {event['event_id']!r}"[:200])
 
 
 def _refuse_constant(name: str) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from stats_pipeline.errors import ConfigurationError, InvalidParameter, UnknownEventType
+from stats_pipeline.errors import UnknownEventType
 from stats_pipeline.model import Drop
 from stats_pipeline.pipeline.moving.arrivals import Arrival, Arrivals
 from stats_pipeline.pipeline.moving.event_lines import BadLine, EventLine, read_line
@@ -71,6 +71,7 @@ class EventsImport:
 
     Attributes:
         report: what became of the lines so far.
+        has_written: whether the store may hold a part of it.
     """
 
     def __init__(self, pipeline: Pipeline, import_id: str, event_type: str | None = None) -> None:
@@ -78,6 +79,7 @@ class EventsImport:
         if event_type is not None:
             pipeline.registries.event_type(event_type)
         self.report = ImportReport(import_id)
+        self.has_written = False
         self._pipeline = pipeline
         self._event_type = event_type
         self._arrivals: dict[str, Arrivals] = {}
@@ -120,18 +122,12 @@ class EventsImport:
     def _arrival(self, file: str, number: int, line: EventLine) -> Arrival:
         event_type = self._event_type or line.event_type
         if event_type is None:
-            raise InvalidParameter(
-                f"{file}, line {number}: a bare event does not say its event type; give it for all "
-                "lines",
-                parameter="event_type",
-            )
+            raise BadLine("a bare event does not say its event type: give --type for all lines")
         if event_type not in self._arrivals:
             try:
                 self._arrivals[event_type] = Arrivals(self._pipeline, event_type)
             except UnknownEventType as error:
-                raise ConfigurationError(
-                    f"{file}, line {number}: {error}. Activate it in STATS_EVENTS"
-                ) from error
+                raise BadLine(str(error)[:500]) from None
         return self._arrivals[event_type].prepare(file, number, line)
 
     def _write(self) -> None:
@@ -139,4 +135,5 @@ class EventsImport:
         for event_type, arrivals in self._arrivals.items():
             of_type = [arrival for arrival in batch if arrival.event_type == event_type]
             if of_type:
+                self.has_written = True
                 arrivals.write(of_type, self.report)

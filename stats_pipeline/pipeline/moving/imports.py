@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
+from stats_pipeline.clock import Clock
 from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.stores.protocol import Record, State
 
@@ -50,11 +52,13 @@ class Imports:
     Args:
         state: where this is kept.
         event_alias: of the event type.
+        clock: says when an import begins.
     """
 
-    def __init__(self, state: State, event_alias: str) -> None:
+    def __init__(self, state: State, event_alias: str, clock: Clock) -> None:
         self._state = state
         self._alias = event_alias
+        self._clock = clock
         self._noted: set[str] = set()
 
     def note(self, label: str) -> None:
@@ -69,17 +73,18 @@ class Imports:
         (record,) = self._state.get(KIND, [self._key(import_id)])
         return None if record is None else record.body["labels"]
 
-    def ids(self) -> list[str]:
-        """Return the ids of all imports."""
+    def begun(self) -> dict[str, datetime | None]:
+        """Return the ids of all imports, and when each began (None: before that was noted)."""
         found = self._state.find(KIND, group=self._alias)
-        return [record.key.removeprefix(f"{self._alias}/") for record in found]
+        return {record.key.removeprefix(f"{self._alias}/"): record.time for record in found}
 
     def _add(self, import_id: str, label: str) -> None:
         while True:
             (record,) = self._state.get(KIND, [self._key(import_id)])
             body: dict[str, Any] = {"labels": [label]}
             if record is None:
-                record = Record(KIND, self._key(import_id), self._alias, body=body)
+                now = self._clock.now()
+                record = Record(KIND, self._key(import_id), self._alias, now, body=body)
                 is_written = self._state.create(record)
             elif label in record.body["labels"]:
                 return

@@ -9,6 +9,7 @@ from stats_pipeline.pipeline.moving.erase import ErasureReport, erase
 from stats_pipeline.pipeline.moving.export import Progress, When, export_events
 from stats_pipeline.pipeline.moving.history import History
 from stats_pipeline.pipeline.moving.importing import EventsImport
+from stats_pipeline.pipeline.moving.listing import ImportEntry, list_imports
 from stats_pipeline.pipeline.moving.undo import UndoReport, undo_import
 
 if TYPE_CHECKING:
@@ -33,12 +34,16 @@ class Moving:
         *,
         progress: Progress = _nowhere,
     ) -> Iterator[bytes]:
-        """Yield the stored events of a type as lines, oldest first (see `export_events`)."""
+        """Return the stored events of a type as lines, oldest first (see `export_events`)."""
         return export_events(self._pipeline, event_type, start, end, progress)
 
     def importing(self, import_id: str, event_type: str | None = None) -> EventsImport:
         """Return what takes lines of events in, as an export wrote them (see `EventsImport`)."""
         return EventsImport(self._pipeline, import_id, event_type)
+
+    def imports(self) -> list[ImportEntry]:
+        """Return the imports into all active event types, oldest first (see `ImportEntry`)."""
+        return list_imports(self._pipeline)
 
     def history(self, aggregation: str, source: str) -> History:
         """Return what imports and deletes rows that were counted elsewhere (see `History`)."""

@@ -7,16 +7,18 @@ or an import that is not undone. So an event that was there before the import su
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from stats_pipeline.clock import format_time
 from stats_pipeline.errors import InvalidParameter, nearest
 from stats_pipeline.model import Event, Filter
-from stats_pipeline.pipeline.moving.imports import Imports, label_without
+from stats_pipeline.pipeline.moving.imports import Imports, ids_of, label_without
 from stats_pipeline.pipeline.moving.removal import Progress, Removal
 from stats_pipeline.pipeline.moving.revisions import Lower, Revisions, revision_of
 from stats_pipeline.registry import EventDefinition
 from stats_pipeline.stores.protocol import Delete, Document
+from stats_pipeline.stores.seals import read_seal
 
 if TYPE_CHECKING:
     from stats_pipeline.pipeline.pipeline import Pipeline
@@ -30,13 +32,15 @@ class UndoReport:
         import_id: of the import.
         removed: events that only this import had brought.
         restored: events that are back at a lower revision.
-        kept: events that another import has brought as well.
+        kept: events that another import has brought as well, in this revision or a higher one.
+        sealed_before: event type -> time before which its events are deleted (`retention_days`).
     """
 
     import_id: str
     removed: int = 0
     restored: int = 0
     kept: int = 0
+    sealed_before: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
@@ -54,12 +58,15 @@ def undo_import(pipeline: Pipeline, import_id: str, progress: Progress) -> UndoR
     is_found = False
     for name in pipeline.registries.active_event_types:
         definition = pipeline.registries.event_type(name)
-        imports = Imports(pipeline.store.state, definition.alias)
+        imports = Imports(pipeline.store.state, definition.alias, pipeline.clock)
         labels = imports.labels(import_id)
-        known.update(imports.ids())
+        known.update(imports.begun())
         if labels is not None:
             is_found = True
             _Undo(pipeline, definition, imports, report).run(labels, progress)
+            bound = read_seal(pipeline.store.state, definition.alias).sealed_before
+            if bound is not None:
+                report.sealed_before[name] = format_time(bound)
     if not is_found:
         raise InvalidParameter(
             f"There was no import {import_id[:120]!r}{nearest(import_id, known)}",
@@ -88,6 +95,7 @@ class _Undo:
             events = list(self._without(remaining.events))
             if events != remaining.events:
                 self._revisions.set(replace(remaining, events=events))
+                self._report.kept += self._is_held_higher(lower)
         for documents in self._removal.find(Filter().where("import_ids", labels), progress):
             self._undo(documents)
 
@@ -122,6 +130,13 @@ class _Undo:
         remaining = replace(lower, events=lower.events[:-1])
         self._revisions.set(remaining)
         return remaining
+
+    def _is_held_higher(self, lower: Lower) -> bool:
+        """Tell whether the event is stored in a revision that this import has not brought."""
+        (stored,) = self._store.get(lower.index, [lower.id])
+        return stored is not None and self._report.import_id not in ids_of(
+            stored.body.get("import_ids")
+        )
 
     def _without(self, events: Sequence[Event]) -> Iterator[Event]:
         """Yield the lower revisions that something else than this import has brought."""
