@@ -25,7 +25,7 @@ INSTANCE_FOLDER = "instance"
 
 
 def create_app(
-    config: Mapping[str, Any] | None = None, *, config_file: Path | None = None
+    config: Mapping[str, Any] | None = None, *, config_file: Path | str | None = None
 ) -> Flask:
     """Return the application; configured by, from weak to strong: file, environment, `config`.
 
@@ -40,7 +40,7 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST_BYTES
     app.config["STATS_EVENTS"] = {name: {} for name in EVENT_TYPES}
     if config_file is not None:
-        _read_file(app, config_file)
+        _read_file(app, Path(config_file))
     app.config.update(from_environment(os.environ))
     app.config.update(config or {})
     StatsPipeline(app)

@@ -30,7 +30,8 @@ StatsError
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from itertools import takewhile
 
 
 class StatsError(Exception):
@@ -169,10 +170,18 @@ class LeaseLost(StatsError):
 def nearest(name: object, known: Iterable[str], *, limit: int = 24) -> str:
     """Return the end of an error message: the nearest known name, else the known ones."""
     names = sorted(known)
-    close = get_close_matches(str(name), names, n=1, cutoff=0.6)
+    text = str(name)
+    close = get_close_matches(text, names)
     if close:
-        return f"; did you mean {close[0]!r}?"
+        return f"; did you mean {max(close, key=lambda known: _likeness(text, known))!r}?"
     if not names:
         return ""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return f"; known: {', '.join(names[:limit])}{more}"
+
+
+def _likeness(name: str, known: str) -> tuple[float, int]:
+    alike = round(SequenceMatcher(None, known, name).ratio(), 1)
+    begins_alike = takewhile(lambda pair: pair[0] == pair[1], zip(name, known, strict=False))
+    # Of names that are about as much alike, the one that begins so: who shortens drops the end.
+    return alike, len(list(begins_alike))

@@ -5,7 +5,7 @@ Declarations only; the stores compute them. `parse_metric` reads the short form 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,17 +90,28 @@ def parse_metric(spec: object, *, owner: str) -> Metric:
         owner: who declared it, for the error message.
     """
     if isinstance(spec, Count | Sum | Unique | Min | Max | Mean | First | Last):
+        _check_where(spec, owner)
         return spec
-    if not isinstance(spec, tuple | list) or len(spec) != 2 or spec[0] not in list(_BY_NAME):
-        name = spec[0] if isinstance(spec, tuple | list) and spec else spec
+    pair: Sequence[Any] = ("", None)
+    if isinstance(spec, tuple | list) and len(spec) == 2:
+        pair = spec
+    kind, field = pair
+    if kind not in list(_BY_NAME):
         raise DefinitionError(
-            f"{owner}: {spec!r} is not a metric; write (kind, field) with one of these kinds, "
-            f"or an object such as Sum('size'){nearest(name, _BY_NAME)}"
+            f"{owner}: {spec!r} is not a metric; write (kind, field), such as ('sum', 'size'), or "
+            f"an object, such as Sum('size'){nearest(kind, _BY_NAME)}"
         )
-    kind, field = spec
     if kind == "count":
         return Count()
     if not isinstance(field, str) or not field:
         raise DefinitionError(f"{owner}: the metric {spec!r} needs the name of a field")
     metric: Metric = _BY_NAME[kind](field)
     return metric
+
+
+def _check_where(metric: Metric, owner: str) -> None:
+    if not isinstance(metric.where, Where | None):
+        raise DefinitionError(
+            f"{owner}: where={metric.where!r} of a {type(metric).__name__} is not a Where; write a "
+            "single Where, such as Where('reason', include=['UNKNOWN']), or leave it out"
+        )

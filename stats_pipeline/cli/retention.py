@@ -18,19 +18,26 @@ Examples:
   stats retention apply --json
 """
 
+#: What STATS_GRACE_DAYS is about, as errors call it.
+WITH_GRACE = frozenset({"dead_letters", "spooled_messages", "salts"})
+
 
 @click.command(epilog=EPILOG)
-@click.option("--dry-run", is_flag=True, help="Delete nothing, only say what would be deleted.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Delete and close nothing, only say what would be deleted, at once or by a later run.",
+)
 @stats_command
 def apply(output: Output, dry_run: bool) -> None:
     """Delete what may not be kept any longer.
 
     Dead letters and spooled messages that are older than STATS_GRACE_DAYS, and the keys of visitor
     ids whose time is over for that long. Events that are older than the retention_days of their
-    type: their time is closed first, and an hour later whole indices go, where every aggregation
-    has counted them. Rows stay. Prints what was deleted, and what is kept and why. To be run once
-    a day, which `stats serve` and Celery's beat do by themselves, and on each host that has a
-    spool.
+    type: their time is closed first, and a run an hour later or more deletes whole indices, where
+    every aggregation has counted them. Rows stay. Prints what was deleted, what will be and when at
+    the earliest, and what is kept and why. To be run once a day, which `stats serve` and Celery's
+    beat do by themselves, and on each host that has a spool.
     """
     report = current_stats.apply_retention(dry_run)
     output.result(report.as_dict(), _lines(report))
@@ -49,14 +56,33 @@ def _lines(report: RetentionReport) -> Iterator[str]:
         )
         for whose, number in numbers.items()
     ]
-    done = "would be deleted" if report.is_dry_run else "deleted"
     if rows:
+        done = "would be deleted" if report.is_dry_run else "deleted"
         yield from table(rows, ("what", "of", done))
-    else:
-        yield f"Nothing is from before {report.before}"
+    elif not report.errors.keys() & WITH_GRACE:
+        yield (
+            f"Nothing is from before {report.before} of dead letters, spooled messages and keys of "
+            "visitor ids"
+        )
+    yield from _of_events(report)
+
+
+def _of_events(report: RetentionReport) -> Iterator[str]:
+    """Yield what becomes of events whose type has a retention; in a dry run, what would."""
+    after, is_, will = "", "is", "will be"
+    if report.is_dry_run:
+        after, is_, will = "after a run, ", "would be", "would be"
     for name, moment in report.closing_before.items():
-        yield f"{name}: events before {moment} are too late"
+        yield (
+            f"{name}: {after}events before {moment} are closed: those that still come are dead "
+            "letters (too_late)"
+        )
     for name, moment in report.sealed_before.items():
-        yield f"{name}: rows that end by {moment} are final"
+        yield f"{name}: {after}rows that end by {moment} are final"
+    for index, due in report.due.items():
+        yield (
+            f"{index} {will} deleted with its {due.events:,} events by a run at {due.earliest} or "
+            "later"
+        )
     for index, why in report.kept.items():
-        yield f"{index} is kept: {why}"
+        yield f"{index} {is_} kept: {why}"

@@ -76,6 +76,7 @@ def apply(pipeline: Pipeline, *, dry_run: bool) -> RetentionReport:
         closing_before=_times({n: each.seal.closing_before for n, each in sealed.items()}),
         sealed_before=_times({n: each.seal.sealed_before for n, each in sealed.items()}),
         events={index: n for each in sealed.values() for index, n in each.events.items()},
+        due={index: due for each in sealed.values() for index, due in each.due.items()},
         kept={index: why for each in sealed.values() for index, why in each.kept.items()},
         ledger={n: each.entries for n, each in sealed.items() if each.entries},
         errors=errors,

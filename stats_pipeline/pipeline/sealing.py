@@ -17,6 +17,7 @@ from stats_pipeline.clock import format_time
 from stats_pipeline.intervals import Period, period_of
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import EventDefinition
+from stats_pipeline.reports import Due
 from stats_pipeline.stores import marks
 from stats_pipeline.stores.indices import DELETED, GONE, EventIndices
 from stats_pipeline.stores.protocol import Record
@@ -38,12 +39,14 @@ class Sealed:
     Attributes:
         seal: what is closed and sealed now.
         events: index -> how many events went with it.
-        kept: index -> why it is still there though its events are closed.
+        due: index -> what goes with it, and when, though not yet.
+        kept: index -> why it stays though its events are closed.
         entries: how many entries of the ledger went.
     """
 
     seal: Seal
     events: dict[str, int] = field(default_factory=dict)
+    due: dict[str, Due] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
     entries: int = 0
 
@@ -79,15 +82,22 @@ class Sealing:
             before: entries of the ledger that are younger than this stay.
         """
         done = Sealed(read_seal(self._store.state, self._definition.alias))
-        why = self._seal(done)
+        self._seal(done)
         self._close(done, retention_days)
+        later, why = self._sealable(done.seal)
         for record, period in list(self._indices.until(done.seal.closing_before or self._now)):
-            if not done.seal.is_sealed(period):
-                done.kept[record.key] = why or self._not_yet(done.seal)
-            elif reason := self._needed(record, period, done.seal):
-                done.kept[record.key] = reason
+            if done.seal.is_sealed(period):
+                reason = self._needed(record, period, done.seal)
+                if not reason:
+                    self._delete(record, period, done)
+            elif DELETED in record.body:
+                continue  # a loss, of which nothing is left to delete
             else:
-                self._delete(record, period, done)
+                reason = self._needed(record, period, later) if later.is_sealed(period) else why
+                if not reason:
+                    done.due[record.key] = self._due(record, done.seal)
+            if reason:
+                done.kept[record.key] = reason
         if done.seal.sealed_before is not None:
             done.entries = self._ledger.expire(
                 self._definition.name,
@@ -97,23 +107,27 @@ class Sealing:
             )
         return done
 
-    def _seal(self, done: Sealed) -> str:
-        """Seal what is closed for long enough, as far as all is counted; say what is in the way."""
-        bound = done.seal.closing_before
-        if bound is None or self._is_fresh(done.seal):
-            return ""
-        why = ""
+    def _seal(self, done: Sealed) -> None:
+        """Seal what is closed for long enough, as far as all is counted."""
+        if not self._is_fresh(done.seal):
+            bound = self._sealable(done.seal)[0].sealed_before
+            if bound is not None:
+                self._change(done, lambda seal: _sealed(seal, bound))
+
+    def _sealable(self, seal: Seal) -> tuple[Seal, str]:
+        """Return the seal as far as all that is closed is counted, and what is in the way."""
+        bound, why = seal.closing_before, ""
+        if bound is None or bound == seal.sealed_before:
+            return seal, why
         for counted in self._counted:
-            hour = counted.first_uncounted(bound, done.seal)
+            hour = counted.first_uncounted(bound, seal)
             if hour is not None:
                 bound = period_of(hour, self._interval).start
                 why = (
                     f"{counted.title} has not counted its events from {format_time(hour)} on: see "
                     "`stats update`"
                 )
-        sealed_before = bound
-        self._change(done, lambda seal: _sealed(seal, sealed_before))
-        return why
+        return _sealed(seal, bound), why
 
     def _close(self, done: Sealed, retention_days: int) -> None:
         oldest = self._now - timedelta(days=retention_days)
@@ -137,9 +151,9 @@ class Sealing:
     def _is_fresh(self, seal: Seal) -> bool:
         return seal.closing_since is not None and self._now - seal.closing_since < GRACE
 
-    def _not_yet(self, seal: Seal) -> str:
-        since = seal.closing_since or self._now
-        return f"closed since {format_time(since)}: deleted an hour later at the earliest"
+    def _due(self, record: Record, seal: Seal) -> Due:
+        earliest = (seal.closing_since or self._now) + GRACE
+        return Due(events=self._count(record.key), earliest=format_time(earliest))
 
     def _needed(self, record: Record, period: Period, seal: Seal) -> str:
         """Return why this index has to stay, empty where it may go."""

@@ -180,7 +180,7 @@ def _check_row(config: AggregatorConfig, owner: str) -> None:
     names = [*ROW_FIELDS, *config.aggregation_field, *config.metrics]
     names += [sketch_field(n) for n, m in config.metrics.items() if isinstance(m, Unique)]
     # A dimension copied under its own name is no second field.
-    dimensions = set(config.aggregation_field)
+    dimensions = config.aggregation_field
     names += [to for to, source in config.copy_fields.items() if not to == source in dimensions]
     for name in {name for name in names if names.count(name) > 1}:
         raise DefinitionError(

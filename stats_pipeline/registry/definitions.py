@@ -10,22 +10,11 @@ from typing import Any
 from blinker import Signal
 
 from stats_pipeline.clock import format_time
-from stats_pipeline.errors import DefinitionError, nearest
-from stats_pipeline.fields import FILTERABLE, GROUPABLE, NUMBERS, WHOLE_NUMBERS
+from stats_pipeline.errors import DefinitionError
+from stats_pipeline.fields import WHOLE_NUMBERS
 from stats_pipeline.importing import load, load_callables
 from stats_pipeline.intervals import IntervalName
-from stats_pipeline.metrics import (
-    Count,
-    First,
-    Last,
-    Max,
-    Mean,
-    Metric,
-    Min,
-    Sum,
-    Unique,
-    sketch_field,
-)
+from stats_pipeline.metrics import Count, Mean, Metric, Sum, Unique, sketch_field
 from stats_pipeline.model import Aggregation, EventBuilder, EventType, Filter, Preprocessor
 from stats_pipeline.registry.config import (
     AggregatorConfig,
@@ -34,6 +23,7 @@ from stats_pipeline.registry.config import (
     read_processor_config,
 )
 from stats_pipeline.registry.event_needs import check_retention, rows_follow_from_days
+from stats_pipeline.registry.field_checks import BINARY, check_fields, check_sketches
 from stats_pipeline.registry.items import Item
 from stats_pipeline.registry.order import check_order
 from stats_pipeline.registry.salt_windows import check_salt_window, salt_windows
@@ -44,7 +34,6 @@ DATE = {"type": "date"}
 BOOLEAN = {"type": "boolean"}
 LONG = {"type": "long"}
 DOUBLE = {"type": "double"}
-BINARY = {"type": "binary"}
 
 #: What every stored event may have, beside the fields of its template.
 EVENT_FIELDS: Mapping[str, Mapping[str, Any]] = {
@@ -165,7 +154,7 @@ class AggregationDefinition:
         """Return the checked `aggregator_config`."""
         config = read_aggregator_config(self.declaration.aggregator_config, owner=self.title)
         event = self._event_type(config.event)
-        _check_fields(config, event.template.types, self.title)
+        check_fields(config, event.template.types, owner=self.title)
         check_salt_window(config, event.config, owner=self.title, event_title=event.title)
         days = event.config.retention_days
         # Without it, nothing is loaded that is not needed yet.
@@ -207,7 +196,7 @@ class AggregationDefinition:
             names = [self.alias_name, self.name]
             body = load_template(self.declaration.templates, names, owner=self.title)
         template = complete_template(self.alias, body, self._row_fields(), owner=self.title)
-        _check_sketches(self.config, template.types, self.title)
+        check_sketches(self.config, template.types, owner=self.title)
         return template
 
     def _row_fields(self) -> dict[str, Mapping[str, Any]]:
@@ -240,52 +229,6 @@ def check_name(item: Item) -> None:
     if not NAME.fullmatch(item.name):
         raise DefinitionError(
             f"{item.title}: a name has up to 100 lower-case letters, digits, '-' and '_'"
-        )
-
-
-def _check_fields(config: AggregatorConfig, types: Mapping[str, str], owner: str) -> None:
-    for name in config.aggregation_field:
-        _check_field(name, types, GROUPABLE, f"{owner}: aggregation_field", "can be grouped by")
-    for target, source in config.copy_fields.items():
-        if isinstance(source, str):
-            _check_field(source, types, None, f"{owner}: copy_fields", "")
-        elif not callable(source):
-            raise DefinitionError(
-                f"{owner}: copy_fields[{target!r}] is a field's name or a callable, not {source!r}"
-            )
-    for name, metric in config.metrics.items():
-        where = f"{owner}: the metric {name!r}"
-        if metric.where is not None:
-            _check_field(metric.where.field, types, FILTERABLE, where, "can be filtered by")
-        if isinstance(metric, Sum | Min | Max | Mean):
-            _check_field(metric.field, types, NUMBERS, where, "is a number")
-        elif isinstance(metric, Unique):
-            _check_field(metric.field, types, GROUPABLE, where, "can be told apart exactly")
-        elif isinstance(metric, First | Last):
-            _check_field(metric.field, types, None, where, "")
-
-
-def _check_sketches(config: AggregatorConfig, types: Mapping[str, str], owner: str) -> None:
-    for name, metric in config.metrics.items():
-        sketch = sketch_field(name)
-        if isinstance(metric, Unique) and types[sketch] != BINARY["type"]:
-            raise DefinitionError(
-                f"{owner}: its template gives {sketch!r} the type {types[sketch]}, but the sketch "
-                f"of {name!r} is stored there; leave that field out of the template"
-            )
-
-
-def _check_field(
-    name: str, types: Mapping[str, str], allowed: frozenset[str] | None, where: str, needed: str
-) -> None:
-    if name not in types:
-        raise DefinitionError(
-            f"{where}: the event's template has no field {name!r}{nearest(name, types)}"
-        )
-    if allowed is not None and types[name] not in allowed:
-        raise DefinitionError(
-            f"{where}: the field {name!r} has the type {types[name]}, but only one of "
-            f"{', '.join(sorted(allowed))} {needed}"
         )
 
 

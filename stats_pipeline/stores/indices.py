@@ -8,7 +8,7 @@ again and nobody computes anything from what is left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
@@ -81,15 +81,7 @@ class EventIndices:
             IndexLost: one of them is gone or is not the one that was recorded.
         """
         records = [record for record in self._records(period) if DELETED not in record.body]
-        uuids = self._store.index_uuids([record.key for record in records]) if records else {}
-        for record in records:
-            if uuids.get(record.key) != record.body["uuid"]:
-                state = "is gone" if record.key not in uuids else "was replaced by another one"
-                raise IndexLost(
-                    f"The index {record.key} {state}: its rows stay as they are. Restore it from "
-                    "a backup; until then its intervals can't be recomputed. If it is lost for "
-                    f"good: `stats events acknowledge-loss {record.key}`"
-                )
+        _refuse_lost(self._store, records)
         return [record.key for record in records]
 
     def is_whole(self, period: Period) -> bool:
@@ -129,3 +121,21 @@ class EventIndices:
         body = {"uuid": uuid}
         # Two workers at once get the same UUID, so it does not matter whose record is kept.
         self._store.state.create(Record(KIND, name, self._template.alias, period.start, body=body))
+
+
+def refuse_lost(store: Store, names: Iterable[str]) -> None:
+    """Raise IndexLost if one of these is an event index that is gone or was replaced."""
+    found = store.state.get(KIND, sorted(set(names)))
+    _refuse_lost(store, [each for each in found if each is not None and DELETED not in each.body])
+
+
+def _refuse_lost(store: Store, records: Sequence[Record]) -> None:
+    uuids = store.index_uuids([record.key for record in records]) if records else {}
+    for record in records:
+        if uuids.get(record.key) != record.body["uuid"]:
+            state = "is gone" if record.key not in uuids else "was replaced by another one"
+            raise IndexLost(
+                f"The index {record.key} {state}: its rows stay as they are. Restore it from "
+                "a backup; until then its intervals can't be recomputed. If it is lost for "
+                f"good: `stats events acknowledge-loss {record.key}`"
+            )

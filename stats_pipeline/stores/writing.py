@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from stats_pipeline.clock import Clock
 from stats_pipeline.errors import StoreRefused, StoreUnavailable
+from stats_pipeline.stores.indices import refuse_lost
 from stats_pipeline.stores.protocol import ItemResult, Operation, Store, Verdict
 
 #: Waits between the tries of one bulk: short, since the queue keeps what is given up here.
@@ -19,16 +20,20 @@ def write(store: Store, operations: Sequence[Operation], clock: Clock) -> list[I
     Raises:
         StoreUnavailable: some operations kept being refused for now; others were done.
         StoreRefused: an operator must act; what could be done was done.
+        IndexLost: likewise, since an event index is gone or was replaced.
     """
     results: list[ItemResult | None] = [None] * len(operations)
     open_positions = list(range(len(operations)))
     for wait_seconds in (*BACK_OFF_SECONDS, None):
         answers = store.bulk([operations[position] for position in open_positions])
+        faults: list[tuple[str, str]] = []
         for position, answer in zip(open_positions, answers, strict=True):
             results[position] = answer
-        faults = [answer for answer in answers if answer.verdict is Verdict.FAULT]
+            if answer.verdict is Verdict.FAULT:
+                faults.append((operations[position].index, answer.reason))
         if faults:
-            raise StoreRefused(f"The store refuses writes until someone acts: {faults[0].reason}")
+            refuse_lost(store, [index for index, _ in faults])
+            raise StoreRefused(f"The store refuses writes until someone acts: {faults[0][1]}")
         open_positions = [
             position
             for position, answer in zip(open_positions, answers, strict=True)

@@ -56,6 +56,12 @@ def test_the_environment_wins_over_the_file_and_arguments_over_both(
     assert settings["STATS_SPOOL"] == "argument"
 
 
+def test_a_file_may_be_named_by_text(make: Make, tmp_path: Path) -> None:
+    """As Flask takes it, also relative to the current folder."""
+    (tmp_path / "stats.py").write_text("STATS_INDEX_PREFIX = 'file-'\n")
+    assert pipeline_of(make(config_file="stats.py")).settings["STATS_INDEX_PREFIX"] == "file-"
+
+
 @pytest.mark.parametrize("text", ["STATS_EVENTS = (", "import nothing_like_this", "1 / 0"])
 def test_a_file_that_is_no_configuration_is_named(make: Make, tmp_path: Path, text: str) -> None:
     """Whatever is wrong with it, the error says which file."""

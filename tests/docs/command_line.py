@@ -58,9 +58,8 @@ def _option(option: click.Option) -> str:
 
 
 def _meaning(option: click.Option) -> str:
-    return (
-        f"{option.help} Default: `{option.default}`." if option.show_default else f"{option.help}"
-    )
+    default = f" Default: `{option.default}`." if option.show_default else ""
+    return f"{option.help}{' Required.' if option.required else ''}{default}"
 
 
 if __name__ == "__main__":

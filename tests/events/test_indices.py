@@ -78,7 +78,9 @@ def test_a_deleted_index_is_an_operators_fault_and_costs_no_event(
     pipeline.publish("thing", [{"timestamp": "2016-12-19"}])
     report = pipeline.process_events()
     assert report.taken == 0
-    assert f"{alias}-2016-12" in report.types["thing"].error
+    error = report.types["thing"].error
+    assert f"The index {alias}-2016-12 is gone" in error
+    assert f"stats events acknowledge-loss {alias}-2016-12" in error
     queue_name = pipeline.registries.event_type("thing").queue_name
     # RabbitMQ counts what was given back a moment later.
     wait_until(lambda: pipeline.queue.depth(queue_name) == 1, timeout_seconds=10)

@@ -1,6 +1,7 @@
 """Aggregations and queries are checked when they are first used, against the events they count."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,7 @@ def test_rows_have_a_field_for_everything_that_is_declared(define: Any) -> None:
         ({"metrics": {"n": ("last", "nothing")}}, "no field 'nothing'"),
         ({"metrics": {"n": Count(where=Where("nothing", include=[1]))}}, "no field 'nothing'"),
         ({"metrics": {"n": Count(where=Where("note", include=["a b"]))}}, "can be filtered by"),
+        ({"aggregation_field": [["item"]]}, r"no field \['item'\]"),
         ({"metrics": {"n": ("median", "size")}}, r"\('median', 'size'\) is not a metric"),
         ({"metrics": [("sum", "size")]}, "metrics must be a dict"),
         ({"query_modifiers": "exclude_robots"}, "query_modifiers must be a list"),
@@ -121,6 +123,44 @@ def test_B13_a_wrong_aggregator_config_is_refused_before_anything_is_computed(
     definition = define(**config)
     with pytest.raises(StatsError, match=message):
         definition.aggregator_class(definition)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("size", "abc", "expected a whole number"),
+        ("size", 1.5, "expected a whole number"),
+        ("size", True, "expected a whole number"),
+        ("size", 2**63, "expected a whole number of 64 bits"),
+        ("ratio", "many", "expected a number"),
+        ("is_robot", "yes", "expected true or false"),
+        ("is_robot", 1, "expected true or false"),
+        ("timestamp", "yesterday", "'yesterday' is not an ISO 8601 time"),
+        ("item", 1.5, "expected text"),
+    ],
+)
+@pytest.mark.parametrize("key", ["include", "exclude"])
+def test_a_condition_that_no_event_can_meet_is_refused(
+    define: Any, field: str, value: Any, reason: str, key: str
+) -> None:
+    """It would count nothing, or everything, without a word."""
+    metric = Count(where=Where(field, **{key: [value]}))
+    message = f"metric 'n': {key} has {value!r}, which the field '{field}' .* can't have: {reason}"
+    with pytest.raises(DefinitionError, match=message):
+        _ = define(metrics={"n": metric}).config
+
+
+def test_a_condition_takes_each_value_that_would_match(define: Any) -> None:
+    """Also as text, and a number of a text field, as the stores do."""
+    wheres = [
+        Where("size", include=["1", 2, 3.0]),
+        Where("ratio", include=["1.5", 2]),
+        Where("is_robot", exclude=["true", False]),
+        Where("timestamp", include=["2016-12-18", datetime(2016, 12, 18, tzinfo=UTC)]),
+        Where("item", include=["a", 5]),
+    ]
+    metrics = {f"n{number}": Count(where=where) for number, where in enumerate(wheres)}
+    assert define(metrics=metrics).config.metrics == metrics
 
 
 def test_A004_42_an_interval_of_all_time_fits_into_any_index(define: Any) -> None:

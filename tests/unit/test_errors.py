@@ -87,3 +87,12 @@ def test_where_nothing_is_near_the_known_names_are_listed_up_to_a_limit() -> Non
     assert nearest("zzz", names) == f"; known: {', '.join(names[:24])} and 3 more"
     assert nearest("zzz", names[:2]) == "; known: name00, name01"
     assert nearest("zzz", []) == ""
+
+
+def test_of_names_that_are_about_as_near_the_one_that_begins_so_is_meant() -> None:
+    """Who shortens a name drops its end; a name that is much nearer is meant all the same."""
+    assert (
+        nearest("boot-tot", ["boot-month-agg", "boot-tag-agg"]) == "; did you mean 'boot-tag-agg'?"
+    )
+    names = ["boot-tag-agg", "page-agg"]
+    assert nearest("p-boot-tag-agg", names) == "; did you mean 'boot-tag-agg'?"

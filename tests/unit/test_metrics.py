@@ -42,7 +42,7 @@ def test_a_count_needs_no_field_and_may_have_a_condition() -> None:
         (("percentiles", "size"), "is not a metric.*known: count, first, last, max, mean, min"),
         (("sum",), "('sum',) is not a metric"),
         (("sum", "size", 1), "is not a metric"),
-        ("sum", "'sum' is not a metric"),
+        ("sum", "'sum' is not a metric.*known: count, first, last, max, mean, min, sum, unique"),
         (None, "None is not a metric"),
         ((), "() is not a metric"),
         (([], "size"), "is not a metric"),
@@ -55,3 +55,11 @@ def test_W5_what_is_no_metric_is_refused_with_the_nearest(spec: Any, message: st
     pattern = message.replace("(", r"\(").replace(")", r"\)")
     with pytest.raises(DefinitionError, match=f"shop: .*{pattern}"):
         parse_metric(spec, owner="shop")
+
+
+@pytest.mark.parametrize("where", ["reason", {"reason": ["x"]}, [Where("reason", ["x"])]])
+def test_what_is_no_condition_of_a_metric_is_refused(where: Any) -> None:
+    """It says what to write; one condition is all that a metric has."""
+    for metric in (Count(where=where), Sum("size", where=where)):
+        with pytest.raises(DefinitionError, match=r"shop: where=.* is not a Where; write a single"):
+            parse_metric(metric, owner="shop")
