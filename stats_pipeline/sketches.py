@@ -19,24 +19,43 @@ LG_K = 13
 BOUND = 0.02
 
 
+class DistinctValues:
+    """Count values, exactly, and sketch them, in constant memory."""
+
+    def __init__(self) -> None:
+        # Imported on use: it brings numpy, which a host without unique counts need not load.
+        from datasketches import cpc_sketch
+
+        self.count = 0
+        self._sketch = cpc_sketch(LG_K)
+
+    def add(self, value: Any) -> None:
+        """Take in a text, number or boolean that has not come yet."""
+        self.count += 1
+        # The library takes an empty text for no value at all.
+        self._sketch.update(f"={value}")
+
+    @property
+    def sketch(self) -> str:
+        """Return the sketch as text."""
+        from datasketches import cpc_union
+
+        # A sketch keeps track of the order in which values came, what a union returns does not.
+        union = cpc_union(LG_K)
+        union.update(self._sketch)
+        return b64encode(union.get_result().serialize()).decode("ascii")
+
+
 def count_and_sketch(values: Iterable[Any]) -> tuple[int, str]:
     """Return how many values there are, exactly, and their sketch as text, in constant memory.
 
     Args:
         values: texts, numbers or booleans, each once.
     """
-    # Imported on use: it brings numpy, which a host without unique counts need not load.
-    from datasketches import cpc_sketch, cpc_union
-
-    sketch, count = cpc_sketch(LG_K), 0
+    distinct = DistinctValues()
     for value in values:
-        count += 1
-        # The library takes an empty text for no value at all.
-        sketch.update(f"={value}")
-    # A sketch keeps track of the order in which values came, what a union returns does not.
-    union = cpc_union(LG_K)
-    union.update(sketch)
-    return count, b64encode(union.get_result().serialize()).decode("ascii")
+        distinct.add(value)
+    return distinct.count, distinct.sketch
 
 
 class SketchUnion:

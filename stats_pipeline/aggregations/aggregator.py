@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from stats_pipeline.clock import format_time
@@ -17,14 +16,10 @@ from stats_pipeline.intervals import Period
 from stats_pipeline.metrics import Unique, sketch_field
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import AggregationDefinition
-from stats_pipeline.sketches import count_and_sketch
 from stats_pipeline.stores.protocol import Group, Snapshot
 
 #: Which event is the newest where two have one time: the same one on every store, at every run.
 NEWEST_BY = ("timestamp", "event_id")
-
-#: How many distinct values there are, and their sketch; of none there is no sketch.
-Distinct = tuple[int, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +41,24 @@ class StatAggregator:
         self._definition = definition
         # Here, so that one that can't be imported is told of before anything is computed.
         self._modifiers = definition.modifiers
+        # Two names for one metric are one metric for the store.
         metrics = definition.config.metrics
-        self._unique = {name: m for name, m in metrics.items() if isinstance(m, Unique)}
-        self._others = {name: m for name, m in metrics.items() if not isinstance(m, Unique)}
+        self._asked_as = {
+            name: next(other for other in metrics if metrics[other] == metric)
+            for name, metric in metrics.items()
+        }
 
     def rows(self, events: Snapshot, period: Period) -> Iterator[Row]:
         """Yield the rows of an interval, by dimensions ascending."""
         config = self._definition.config
-        where = self.filter(period)
         groups = events.groups(
-            where,
+            self.filter(period),
             config.aggregation_field,
-            self._others,
+            {name: config.metrics[name] for name in self._asked_as.values()},
             newest_by=NEWEST_BY if config.copy_fields else (),
         )
-        uniques = {
-            name: _Lookup(self._count_distinct(events, where, metric))
-            for name, metric in self._unique.items()
-        }
         for group in groups:
-            values = {"count": group.count, **group.values, **self._copied(group)}
-            for name, lookup in uniques.items():
-                values[name], values[sketch_field(name)] = lookup.value_of(group.key)
+            values = {"count": group.count, **self._measured(group), **self._copied(group)}
             yield make_row(self._definition, group.key, period, values)
 
     def filter(self, period: Period) -> Filter:
@@ -80,16 +71,13 @@ class StatAggregator:
             where = modifier(where)
         return where
 
-    def _count_distinct(
-        self, events: Snapshot, where: Filter, metric: Unique
-    ) -> Iterator[tuple[tuple[Any, ...], Distinct]]:
-        """Yield (dimensions, its distinct values), by enumerating the values themselves."""
-        dimensions = self._definition.config.aggregation_field
-        if metric.where is not None:
-            where = where.and_(metric.where)
-        groups = events.groups(where, [*dimensions, metric.field], {})
-        for key, members in groupby(groups, key=lambda group: group.key[:-1]):
-            yield key, count_and_sketch(member.key[-1] for member in members)
+    def _measured(self, group: Group) -> dict[str, Any]:
+        values = {}
+        for name, asked in self._asked_as.items():
+            values[name] = group.values[asked]
+            if isinstance(self._definition.config.metrics[name], Unique):
+                values[name], values[sketch_field(name)] = group.values[asked]
+        return values
 
     def _copied(self, group: Group) -> dict[str, Any]:
         newest = group.newest or {}
@@ -131,19 +119,3 @@ def make_row(
                 f"{value!r}: {error}"
             ) from None
     return Row(key, row)
-
-
-class _Lookup:
-    """Follow a stream of (key, distinct values) along another one in the same order of keys."""
-
-    def __init__(self, pairs: Iterator[tuple[tuple[Any, ...], Distinct]]) -> None:
-        self._pairs = pairs
-        self._next = next(pairs, None)
-
-    def value_of(self, key: tuple[Any, ...]) -> Distinct:
-        """Return what the stream has for this key; where it has nothing, 0 and no sketch."""
-        if self._next is None or self._next[0] != key:
-            return 0, None
-        value = self._next[1]
-        self._next = next(self._pairs, None)
-        return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from tempfile import SpooledTemporaryFile
 
 from stats_pipeline.aggregations.aggregator import Row
 from stats_pipeline.aggregations.lease import Leases
@@ -16,6 +17,9 @@ from stats_pipeline.stores.writing import write
 
 #: Rows in one bulk.
 BATCH = 1_000
+
+#: Of the ids of rows that are gone; more of them wait in a temporary file.
+GONE_BYTES = 1_000_000
 
 
 class DifferenceWriter:
@@ -47,32 +51,28 @@ class DifferenceWriter:
         self._has_index = False
 
     def write(
-        self,
-        computed: Callable[[], Iterator[Row]],
-        stored: Callable[[], Iterator[Document]],
-        dimensions: Sequence[str],
+        self, computed: Iterator[Row], stored: Iterator[Document], dimensions: Sequence[str]
     ) -> AggregationReport:
-        """Create, change and, last of all, delete; both streams come by dimensions ascending.
-
-        Where rows are gone, both streams are read once more, so that nothing has to be remembered.
-        """
-        created = updated = unchanged = gone = 0
-        for row, document in self._pairs(computed(), stored(), dimensions):
-            if row is None:
-                gone += 1
-            elif document is not None and document.body == row.body:
-                unchanged += 1
-            else:
-                self._do(Put(self._index, row_id(row), row.body))
-                created, updated = created + (document is None), updated + (document is not None)
-        self._send()
-        if gone:
-            for row, document in self._pairs(computed(), stored(), dimensions):
-                if row is None and document is not None:
-                    self._do(Delete(document.index, document.id))
+        """Create, change and, last of all, delete; both streams come by dimensions ascending."""
+        created = updated = unchanged = deleted = 0
+        with SpooledTemporaryFile(GONE_BYTES, "w+", encoding="ascii") as gone:
+            for row, document in self._pairs(computed, stored, dimensions):
+                if document is not None and row is None:
+                    deleted += 1
+                    gone.write(f"{json.dumps(document.id)}\n")
+                elif row is not None and document is not None and document.body == row.body:
+                    unchanged += 1
+                elif row is not None:
+                    self._do(Put(self._index, row_id(row), row.body))
+                    created += document is None
+                    updated += document is not None
+            self._send()
+            gone.seek(0)
+            for line in gone:
+                self._do(Delete(self._index, json.loads(line)))
             self._send()
         return AggregationReport(
-            created=created, updated=updated, unchanged=unchanged, deleted=gone, intervals=1
+            created=created, updated=updated, unchanged=unchanged, deleted=deleted, intervals=1
         )
 
     def _pairs(

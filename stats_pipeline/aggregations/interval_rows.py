@@ -78,13 +78,8 @@ class IntervalRows:
         days = self._generations.day_index_names(generation)
         self._store.refresh([*days, index])
         with self._store.snapshot(days) as day_rows:
-            return self._write(
-                index,
-                ensure,
-                period,
-                lambda: rows_from_days(self._definition, day_rows, period),
-                leases,
-            )
+            computed = rows_from_days(self._definition, day_rows, period)
+            return self._write(index, ensure, period, computed, leases)
 
     def _day_from_events(self, generation: int, day: Period, leases: Leases) -> None:
         def ensure() -> None:
@@ -113,23 +108,22 @@ class IntervalRows:
             is_same = self._event_indices.covering(needed) == event_indices
             if not is_same or not self._event_indices.is_whole(period):
                 raise IndexLost(f"An index of {format_time(period.start)} has just been deleted")
-            return self._write(
-                index, ensure, period, lambda: self._aggregator.rows(events, period), leases
-            )
+            computed = self._aggregator.rows(events, period)
+            return self._write(index, ensure, period, computed, leases)
 
     def _write(
         self,
         index: str,
         ensure: Callable[[], None],
         period: Period,
-        computed: Callable[[], Iterator[Row]],
+        computed: Iterator[Row],
         leases: Leases,
     ) -> AggregationReport:
         dimensions = self._definition.config.aggregation_field
         stored_rows = Filter().where("timestamp", [format_time(period.start)])
         writer = DifferenceWriter(self._store, index, self._clock, prepare=ensure, leases=leases)
         with self._store.snapshot([index]) as rows:
-            return writer.write(computed, lambda: rows.scan(stored_rows, dimensions), dimensions)
+            return writer.write(computed, rows.scan(stored_rows, dimensions), dimensions)
 
     def _days(self, generation: int, period: Period, hours: Sequence[datetime]) -> list[Period]:
         """Return the days to recompute: those of these hours, or all that have rows."""

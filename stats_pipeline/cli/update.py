@@ -88,8 +88,7 @@ def reset(output: Output, names: tuple[str, ...], start: str | None, end: str | 
     seen = "the old rows" if start is end is None else "the old rows of these"
     pending = {
         name: f"the reset is not in effect: {_named(each.pending)}, since another run holds them "
-        f"or was killed at them. Readers still see {seen}; run the same command again, after a "
-        "killed run also a day later"
+        f"or was killed at them. Readers still see {seen}; run the same command again"
         for name, each in _unfinished(report).items()
     }
     fail_if_any({**_errors(report), **pending})

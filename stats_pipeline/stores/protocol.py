@@ -82,6 +82,10 @@ class Document:
     version: int | None = None
 
 
+#: How many distinct values there are, and their sketch; of none there is no sketch.
+Distinct = tuple[int, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Be what a store says of the documents that share the values `key`.
@@ -89,7 +93,7 @@ class Group:
     Attributes:
         key: one value per field grouped by; times are text as in `clock.format_time`.
         count: how many documents.
-        values: metric name -> number or value; never for `Unique`, which stores don't compute.
+        values: metric name -> number or value; for `Unique` it is a `Distinct`.
         newest: the body of the newest document, where it was asked for.
     """
 
@@ -202,12 +206,13 @@ class Snapshot(Protocol):
         """Yield one group per combination of values of `by`, ascending.
 
         Documents that lack one of these fields are in no group. `First` and `Last` go by
-        (`timestamp`, `event_id`). An empty `by` yields one group, also of no documents.
+        (`timestamp`, `event_id`). An empty `by` yields one group, also of no documents. All metrics
+        come from one reading of the documents, as far as its answer is not too large.
 
         Args:
             where: which documents.
             by: the fields to group by (keyword, number, boolean or date).
-            metrics: what to compute for each group; not `Unique`.
+            metrics: what to compute for each group.
             newest_by: gives each group its newest document: the last one by these fields.
         """
         ...

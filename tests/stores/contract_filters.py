@@ -162,7 +162,6 @@ class FilterContract:
             ("is_robot", 1),
             ("is_robot", "perhaps"),
             ("address", "nowhere"),
-            ("path", None),
             ("ratio", "nan"),
         ):
             assert _found(store, index, Filter().where(field, [value])) == set(), (field, value)

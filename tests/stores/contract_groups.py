@@ -8,55 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum
+from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum, Unique
 from stats_pipeline.model import Filter, Where
+from stats_pipeline.sketches import count_and_sketch
 from stats_pipeline.stores.protocol import Group, Store
 from tests.stores import reference
 from tests.stores.conftest import Write
+from tests.stores.strategies import BODIES, GROUPABLE, HOURS, metrics
 
 MANY_GROUPS = 5_000
-HOURS = [f"2016-12-18T{hour:02}:00:00.000Z" for hour in range(3)]
-
-PATHS = st.sampled_from(["", "/a", "/A", "/b c", "/ä"])
-SEVERAL_PATHS = st.lists(PATHS, min_size=2, unique=True).map(sorted)
-
-BODIES = st.fixed_dictionaries(
-    {"timestamp": st.sampled_from(HOURS)},
-    optional={
-        "path": PATHS | SEVERAL_PATHS,
-        "size": st.integers(-(2**40), 2**40),
-        "status": st.sampled_from([200, 404]),
-        "ratio": st.floats(-1e6, 1e6, allow_nan=False).map(lambda number: number + 0.0),
-        "is_robot": st.booleans(),
-        "seen": st.sampled_from(HOURS),
-    },
-)
-
-GROUPABLE = ["path", "status", "is_robot", "seen", "size"]
-NUMERIC = ["size", "status", "ratio"]
-
-CONDITIONS = st.none() | st.sampled_from(
-    [
-        Where("is_robot", exclude=[True]),
-        Where("is_robot", include=[True]),
-        Where("path", include=["/a", "/ä"], exclude=["/ä"]),
-        Where("status", include=[404]),
-    ]
-)
-
-
-@st.composite
-def metrics(draw: st.DrawFn) -> Metric:
-    """Draw a metric that stores compute, with or without a condition."""
-    condition = draw(CONDITIONS)
-    kind = draw(st.sampled_from([Count, Sum, Min, Max, Mean, First, Last]))
-    if kind is Count:
-        return Count(where=condition)
-    any_field = [*NUMERIC, "path", "is_robot", "seen"]
-    field = draw(st.sampled_from(any_field if kind in (First, Last) else NUMERIC))
-    metric: Metric = kind(field, where=condition)
-    return metric
-
 
 _numbers = count()
 
@@ -147,6 +107,38 @@ class GroupContract:
             assert groups[0].newest == several
             both = [g.key for g in snapshot.groups(Filter(), ["event_id", "path"], {})]
             assert both == [("x", "a"), ("x", "b"), ("y", "a"), ("y", "b")]
+
+    def test_unique_values_are_counted_and_sketched(
+        self, store: Store, index: str, write: Write
+    ) -> None:
+        """Values of lists one by one, and a document with several of them is still one document."""
+        write(
+            index,
+            {
+                "1": {"status": 1, "path": ["a", "b"], "event_id": ["x", "y", "z"], "size": 1},
+                "2": {"status": 1, "path": "b", "is_robot": True, "size": 2},
+                "3": {"status": 2, "is_robot": False, "size": 4},
+            },
+        )
+        asked: dict[str, Metric] = {
+            "paths": Unique("path"),
+            "events": Unique("event_id"),
+            "robots": Unique("path", where=Where("is_robot", include=[True])),
+            "kinds": Unique("is_robot"),
+            "sum": Sum("size"),
+            "nothing": Unique("nope"),
+        }
+        with store.snapshot([index]) as snapshot:
+            one, two = snapshot.groups(Filter(), ["status"], asked)
+            (all_,) = snapshot.groups(Filter(), [], asked)
+        none = (0, None)
+        paths, events = count_and_sketch(["a", "b"]), count_and_sketch(["x", "y", "z"])
+        robots, true, false = (count_and_sketch([value]) for value in ("b", True, False))
+        assert (one.count, two.count, all_.count) == (2, 1, 3)
+        assert list(one.values.values()) == [paths, events, robots, true, 3, none]
+        assert list(two.values.values()) == [none, none, none, false, 4, none]
+        kinds = count_and_sketch([False, True])
+        assert list(all_.values.values()) == [paths, events, robots, kinds, 7, none]
 
     def test_grouping_by_nothing_yields_one_group(
         self, store: Store, index: str, write: Write

@@ -8,6 +8,7 @@ from typing import Any
 from stats_pipeline.clock import format_time
 from stats_pipeline.metrics import Count, First, Last, Mean, Metric, Min, Sum, Unique
 from stats_pipeline.model import Between, Filter, Where
+from stats_pipeline.sketches import count_and_sketch
 from stats_pipeline.stores.protocol import Group
 
 Body = Mapping[str, Any]
@@ -56,10 +57,12 @@ def group(
 
 def measure(metric: Metric, bodies: Sequence[Body]) -> Any:
     """Return a metric of these documents, which have `timestamp` and `event_id`."""
-    assert not isinstance(metric, Unique)
     kept = [body for body in bodies if metric.where is None or keeps(metric.where, body)]
     if isinstance(metric, Count):
         return len(kept)
+    if isinstance(metric, Unique):
+        distinct = {value for body in kept for value in _values(body.get(metric.field))}
+        return count_and_sketch(distinct) if distinct else (0, None)
     if isinstance(metric, First | Last):
         ordered = sorted(kept, key=lambda body: (body["timestamp"], body["event_id"]))
         position = 0 if isinstance(metric, First) else -1

@@ -8,26 +8,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
 from stats_pipeline.clock import EPOCH, format_time
 from stats_pipeline.fields import WHOLE_NUMBERS
-from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum
+from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum, Unique
 from stats_pipeline.model import Filter
+from stats_pipeline.sketches import count_and_sketch
+from stats_pipeline.stores.elasticsearch.composites import Bucket, Composite, read_together
 from stats_pipeline.stores.elasticsearch.point_in_time import PointInTime, ascending, descending
 from stats_pipeline.stores.elasticsearch.query_dsl import Query, to_query
-from stats_pipeline.stores.protocol import Group
+from stats_pipeline.stores.protocol import Distinct, Group
 
-#: Groups per request. Each page reads all matching documents again, so few and large pages.
-PAGE_GROUPS = 5_000
+#: Groups per page. Each page reads all matching documents again, so few and large ones, of which
+#: none takes more than some 30 MB here.
+PAGE_GROUPS = 20_000
 
-#: With whole documents inside, of some KB each.
-PAGE_GROUPS_WITH_DOCUMENTS = 1_000
+#: Values of single documents in a page (`First`, `Last`), and whole documents of some KB each.
+PAGE_VALUES = 10_000
+PAGE_DOCUMENTS = 2_000
 
 #: Of one answer, a little below what servers allow (65,535); a filtered metric is a bucket, too.
 PAGE_BUCKETS = 60_000
 
-Bucket = Mapping[str, Any]
+Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -48,72 +53,99 @@ class Grouping:
 
     def read(self, moment: PointInTime, query: Query) -> Iterator[Group]:
         """Yield the groups of the documents that the query keeps, ascending."""
-        if not self.by:
-            yield self._whole(moment, query)
-            return
-        most = PAGE_GROUPS_WITH_DOCUMENTS if self._has_documents else PAGE_GROUPS
-        size = min(most, PAGE_BUCKETS // (1 + len(self.metrics)))
-        composite: dict[str, Any] = {
-            "size": size,
-            "sources": [{str(i): {"terms": {"field": name}}} for i, name in enumerate(self.by)],
+        uniques = {name: m for name, m in self.metrics.items() if isinstance(m, Unique)}
+        buckets, *values = self._read(moment, query, list(uniques.values()))
+        lookups = {
+            name: _Lookup(self._distinct(metric, each))
+            for (name, metric), each in zip(uniques.items(), values, strict=True)
         }
-        while True:
-            answer = moment.search(
-                query,
-                size=0,
-                track_total_hits=False,
-                aggregations={"groups": {"composite": composite, "aggregations": self._inner}},
-            )
-            page = answer["aggregations"].get("groups", {"buckets": []})
-            for bucket in page["buckets"]:
-                yield self._group(self._key(bucket["key"]), bucket["doc_count"], bucket)
-            if len(page["buckets"]) < size:
-                return
-            composite["after"] = page["after_key"]
+        for bucket in buckets:
+            key = self._key(self.by, bucket)
+            yield self._group(key, bucket, {n: one.value_of(key) for n, one in lookups.items()})
+
+    def _read(
+        self, moment: PointInTime, query: Query, uniques: Sequence[Unique]
+    ) -> list[Iterator[Bucket]]:
+        """Return the groups, and for each unique its values in each group, in the same order."""
+        most = min(PAGE_GROUPS, PAGE_BUCKETS // (1 + len(self.metrics)))
+        values = [Composite([*self.by, m.field], most, where=self._kept(m)) for m in uniques]
+        if self.by:
+            groups = Composite(self.by, min(most, self._most_with_hits), self._inner)
+            return read_together(moment, query, [groups, *values])
+        whole = self._whole(moment, query)
+        return [iter([whole]), *(read_together(moment, query, values) if values else ())]
 
     @property
-    def _has_documents(self) -> bool:
-        return bool(self.newest_by) or any(
-            isinstance(metric, First | Last) for metric in self.metrics.values()
-        )
+    def _most_with_hits(self) -> int:
+        hits = sum(isinstance(metric, First | Last) for metric in self.metrics.values())
+        most = PAGE_VALUES // hits if hits else PAGE_GROUPS
+        return min(most, PAGE_DOCUMENTS) if self.newest_by else most
 
     @property
     def _inner(self) -> dict[str, Any]:
         # Numbered, since names of aggregations may not hold all that names of metrics may.
         inner = {
-            str(i): _filtered(metric, self.types)
+            str(i): self._filtered(metric)
             for i, metric in enumerate(self.metrics.values())
-            if metric != Count()
+            if metric != Count() and not isinstance(metric, Unique)
         }
         if self.newest_by:
             inner["newest"] = _top_document([descending(field) for field in self.newest_by], True)
         return inner
 
-    def _whole(self, moment: PointInTime, query: Query) -> Group:
+    def _whole(self, moment: PointInTime, query: Query) -> Bucket:
         answer = moment.search(query, size=0, track_total_hits=True, aggregations=self._inner)
         count = answer["hits"]["total"]["value"]
-        return self._group((), count, answer.get("aggregations", {}))
+        return {**answer.get("aggregations", {}), "key": {}, "doc_count": count}
 
-    def _key(self, key: Mapping[str, Any]) -> tuple[Any, ...]:
-        values = (key[str(i)] for i in range(len(self.by)))
+    def _distinct(
+        self, metric: Unique, buckets: Iterator[Bucket]
+    ) -> Iterator[tuple[Key, Distinct]]:
+        fields = [*self.by, metric.field]
+        keys = (self._key(fields, bucket) for bucket in buckets)
+        for key, members in groupby(keys, key=lambda key: key[:-1]):
+            yield key, count_and_sketch(member[-1] for member in members)
+
+    def _key(self, fields: Sequence[str], bucket: Bucket) -> Key:
+        values = (bucket["key"][str(i)] for i in range(len(fields)))
         return tuple(
             _time_text(value) if self.types.get(name) == "date" else value
-            for name, value in zip(self.by, values, strict=True)
+            for name, value in zip(fields, values, strict=True)
         )
 
-    def _group(self, key: tuple[Any, ...], count: int, bucket: Bucket) -> Group:
+    def _group(self, key: Key, bucket: Bucket, distinct: Mapping[str, Distinct]) -> Group:
+        count = bucket["doc_count"]
         values = {
-            name: count if metric == Count() else _value(metric, bucket.get(str(i)), self.types)
+            name: distinct.get(name)
+            or (count if metric == Count() else _value(metric, bucket.get(str(i)), self.types))
             for i, (name, metric) in enumerate(self.metrics.items())
         }
         return Group(key, count, values, _top_source(bucket.get("newest")))
 
+    def _filtered(self, metric: Metric) -> dict[str, Any]:
+        kept = self._kept(metric) or {"match_all": {}}
+        if isinstance(metric, Count):
+            return {"filter": kept}
+        return {"filter": kept, "aggregations": {"value": _aggregation(metric)}}
 
-def _filtered(metric: Metric, types: Mapping[str, str]) -> dict[str, Any]:
-    kept = {"match_all": {}} if metric.where is None else to_query(Filter((metric.where,)), types)
-    if isinstance(metric, Count):
-        return {"filter": kept}
-    return {"filter": kept, "aggregations": {"value": _aggregation(metric)}}
+    def _kept(self, metric: Metric) -> Query | None:
+        return None if metric.where is None else to_query(Filter((metric.where,)), self.types)
+
+
+class _Lookup:
+    """Follow a stream of (key, distinct values) along another one in the same order of keys."""
+
+    def __init__(self, pairs: Iterator[tuple[Key, Distinct]]) -> None:
+        self._pairs = pairs
+        self._next = next(pairs, None)
+
+    def value_of(self, key: Key) -> Distinct:
+        """Return what the stream has for this key; where it has nothing, 0 and no sketch."""
+        if self._next is None or self._next[0] != key:
+            return 0, None
+        value = self._next[1]
+        self._next = next(self._pairs, None)
+        return value
 
 
 def _aggregation(metric: Metric) -> dict[str, Any]:

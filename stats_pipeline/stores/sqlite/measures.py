@@ -10,7 +10,9 @@ from typing import Any
 
 from stats_pipeline.fields import WHOLE_NUMBERS
 from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum, Unique
-from stats_pipeline.stores.sqlite.sql import Source, Sql
+from stats_pipeline.sketches import DistinctValues
+from stats_pipeline.stores.protocol import Distinct
+from stats_pipeline.stores.sqlite.sql import ByValue, Source, Sql, filtered
 from stats_pipeline.stores.sqlite.table import column_type, decode_value
 
 #: The order of events, for `First` and `Last`.
@@ -39,17 +41,22 @@ class Measure:
     read: Callable[[Sequence[Any]], Any]
 
 
-def measure(source: Source, metric: Metric) -> Measure:
-    """Return a metric of documents from this source as SQL."""
-    if isinstance(metric, Unique):
-        raise TypeError("stores don't compute Unique")
-    columns, read = _columns(source, metric)
-    if metric.where is None:
-        return Measure(tuple(map(Sql, columns)), read)
-    kept = source.condition([metric.where])
-    return Measure(
-        tuple(Sql(f"{c} filter (where {kept.text})", kept.parameters) for c in columns), read
-    )
+def measures(
+    source: Source, metrics: Mapping[str, Metric], documents: ByValue
+) -> dict[str, Measure]:
+    """Return metrics as SQL.
+
+    Args:
+        source: of the documents.
+        metrics: what to compute.
+        documents: those of the source by the values of all `Unique` fields.
+    """
+    return {
+        name: _distinct(source, metric, documents.values[metric.field])
+        if isinstance(metric, Unique)
+        else _measure(source, metric, documents.once)
+        for name, metric in metrics.items()
+    }
 
 
 def newest_value(source: Source, order: Sequence[str], value: str) -> str:
@@ -58,9 +65,10 @@ def newest_value(source: Source, order: Sequence[str], value: str) -> str:
 
 
 def add_aggregates(connection: sqlite3.Connection) -> None:
-    """Make the aggregates ``oldest`` and ``newest`` known to this connection."""
+    """Make the aggregates that are not SQLite's own known to this connection."""
     connection.create_aggregate("oldest", -1, _Oldest)
     connection.create_aggregate("newest", -1, _Newest)
+    connection.create_aggregate("count_and_sketch", 1, _CountAndSketch)
 
 
 class _Oldest:
@@ -82,6 +90,38 @@ class _Newest(_Oldest):
     def step(self, *arguments: Any) -> None:
         if self.best is None or arguments > self.best:
             self.best = arguments
+
+
+class _CountAndSketch:
+    # As text; where no row has a value it is null.
+
+    def __init__(self) -> None:
+        self.values: DistinctValues | None = None
+
+    def step(self, value: Any) -> None:
+        if value is not None:
+            self.values = self.values or DistinctValues()
+            self.values.add(value)
+
+    def finalize(self) -> Any:
+        return None if self.values is None else f"{self.values.count} {self.values.sketch}"
+
+
+def _measure(source: Source, metric: Metric, once: Sequence[Sql]) -> Measure:
+    columns, read = _columns(source, metric)
+    kept = [*_condition(source, metric), *once]
+    return Measure(tuple(filtered(column, kept) for column in columns), read)
+
+
+def _distinct(source: Source, metric: Unique, column: str) -> Measure:
+    if source.types.get(metric.field) == "boolean":
+        column = f"case {column} when 0 then '{False}' when 1 then '{True}' end"
+    call = f"count_and_sketch(distinct {column})"
+    return Measure((filtered(call, _condition(source, metric)),), _count_and_sketch)
+
+
+def _condition(source: Source, metric: Metric) -> list[Sql]:
+    return [] if metric.where is None else [source.condition([metric.where])]
 
 
 def _columns(source: Source, metric: Metric) -> tuple[list[str], Callable[[Sequence[Any]], Any]]:
@@ -128,6 +168,13 @@ def _whole_sum(values: Sequence[Any]) -> int:
 
 def _whole_mean(values: Sequence[Any]) -> float | None:
     return _whole_sum(values[:2]) / values[2] if values[2] else None
+
+
+def _count_and_sketch(values: Sequence[Any]) -> Distinct:
+    if values[0] is None:
+        return 0, None
+    number, sketch = values[0].split(" ")
+    return int(number), sketch
 
 
 def _decoded(field_type: str, values: Sequence[Any]) -> Any:

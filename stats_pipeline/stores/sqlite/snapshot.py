@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakSet
 
-from stats_pipeline.metrics import Metric
+from stats_pipeline.metrics import Metric, Unique
 from stats_pipeline.model import Filter
 from stats_pipeline.sqlite import Database, in_sqlite
 from stats_pipeline.stores.protocol import Document, Group
-from stats_pipeline.stores.sqlite.measures import Measure, add_aggregates, measure, newest_value
+from stats_pipeline.stores.sqlite.measures import Measure, add_aggregates, measures, newest_value
 from stats_pipeline.stores.sqlite.schema import load_tables
-from stats_pipeline.stores.sqlite.sql import DOCUMENTS, Sql, join, union
+from stats_pipeline.stores.sqlite.sql import DOCUMENTS, Sql, filtered, join, union
 from stats_pipeline.stores.sqlite.table import Table, decode_value
 
 #: Few enough to hold, enough to make little of what each fetch costs.
@@ -71,21 +71,22 @@ class SqliteSnapshot:
         newest_by: Sequence[str] = (),
     ) -> Iterator[Group]:
         """Yield one group per combination of values of `by`, ascending."""
-        measures = {name: measure(self._source, metric) for name, metric in metrics.items()}
-        source, keys = self._source.by_value(by)
+        unique_fields = {m.field for m in metrics.values() if isinstance(m, Unique)}
+        documents = self._source.by_value(by, sorted(unique_fields))
+        asked = measures(self._source, metrics, documents)
         place = newest_value(self._source, newest_by, "_index || '/' || _id")
         columns = [
-            *map(Sql, keys),
-            Sql("count(*)"),
+            *map(Sql, documents.keys),
+            filtered("count(*)", documents.once),
             Sql(place if newest_by else "null"),
-            *(column for one in measures.values() for column in one.columns),
+            *(column for one in asked.values() for column in one.columns),
         ]
-        grouped = ", ".join(keys)
-        tail = "".join(f" and {key} is not null" for key in keys)
-        tail += f" group by {grouped} order by {grouped}" if keys else ""
-        rows = self._rows(join("", [self._select(columns, where, source), Sql(tail)]))
+        grouped = ", ".join(documents.keys)
+        tail = "".join(f" and {key} is not null" for key in documents.keys)
+        tail += f" group by {grouped} order by {grouped}" if by else ""
+        rows = self._rows(join("", [self._select(columns, where, documents.sql), Sql(tail)]))
         types = [self._source.types.get(field, "keyword") for field in by]
-        return (self._group(row, types, measures) for row in rows)
+        return (self._group(row, types, asked) for row in rows)
 
     def close(self) -> None:
         """End all iterators, so that nothing keeps the transaction open."""
@@ -119,13 +120,13 @@ class SqliteSnapshot:
             yield from rows
 
     def _group(
-        self, row: tuple[Any, ...], types: Sequence[str], measures: Mapping[str, Measure]
+        self, row: tuple[Any, ...], types: Sequence[str], asked: Mapping[str, Measure]
     ) -> Group:
         key = tuple(decode_value(of, value) for of, value in zip(types, row, strict=False))
         count, place = row[len(types) : len(types) + 2]
         position = len(types) + 2
         values = {}
-        for name, one in measures.items():
+        for name, one in asked.items():
             values[name] = one.read(row[position : position + len(one.columns)])
             position += len(one.columns)
         return Group(key, count, values, None if place is None else self._body(place))

@@ -28,6 +28,23 @@ _NOTHING = Sql("0")
 _EVERYTHING = Sql("1")
 
 
+@dataclass(frozen=True, slots=True)
+class ByValue:
+    """Be documents as a table in which each is once for each value of some fields.
+
+    Attributes:
+        sql: the select that yields what the source's does, and the columns.
+        keys: the columns of the fields grouped by: one value each, also of fields with lists.
+        values: further field -> such a column.
+        once: keeps each document once in a group, whatever the further fields hold.
+    """
+
+    sql: Sql
+    keys: Sequence[str]
+    values: Mapping[str, str]
+    once: Sequence[Sql]
+
+
 @dataclass(frozen=True)
 class Source:
     """Be the documents of some indices, perhaps of several aliases, as one table.
@@ -46,24 +63,30 @@ class Source:
         """Return the field as SQL takes it; a field that no alias has is null everywhere."""
         return quote(field) if field in self.types else "null"
 
-    def by_value(self, fields: Iterable[str]) -> tuple[Sql, list[str]]:
-        """Return the source with a document once for each value of these fields, and its columns.
+    def by_value(self, by: Sequence[str], others: Sequence[str]) -> ByValue:
+        """Return the documents once for each value of these fields.
 
-        The columns hold one value each, also where the fields hold lists, in the fields' order.
+        Args:
+            by: the fields that they are grouped by.
+            others: further fields, each once.
         """
-        columns = [self.column(field) for field in fields]
-        parts, selected = [], []
+        fields = [*by, *others]
+        columns, parts, once = [self.column(field) for field in fields], [], []
+        selected = f"{DOCUMENTS}.*"
         for number, field in enumerate(fields):
             if field in self.lists:
                 cell = f"{DOCUMENTS}.{columns[number]}"
-                columns[number] = quote(f"_value {number}")
+                columns[number], place = quote(f"_value {number}"), quote(f"_place {number}")
                 parts.append(f", json_each({_as_list(cell)}) as e{number}")
-                selected.append(f", e{number}.value as {columns[number]}")
-        if not parts:
-            return self.sql, columns
-        head = f"select {DOCUMENTS}.*{''.join(selected)} from ("
-        tail = f") as {DOCUMENTS}{''.join(parts)}"
-        return join("", [Sql(head), self.sql, Sql(tail)]), columns
+                selected += f", e{number}.value as {columns[number]}, e{number}.key as {place}"
+                if number >= len(by):
+                    once.append(Sql(f"{place} = 0"))
+        sql = self.sql
+        if parts:
+            tail = f") as {DOCUMENTS}{''.join(parts)}"
+            sql = join("", [Sql(f"select {selected} from ("), sql, Sql(tail)])
+        values = dict(zip(others, columns[len(by) :], strict=True))
+        return ByValue(sql, columns[: len(by)], values, once)
 
     def condition(self, clauses: Iterable[Where | Between]) -> Sql:
         """Return the condition that a document meets where all of these clauses keep it."""
@@ -112,6 +135,13 @@ def join(separator: str, parts: Sequence[Sql]) -> Sql:
         separator.join(part.text for part in parts),
         tuple(value for part in parts for value in part.parameters),
     )
+
+
+def filtered(call: str, conditions: Sequence[Sql]) -> Sql:
+    """Return the call of an aggregate for the rows that meet all of these conditions."""
+    if not conditions:
+        return Sql(call)
+    return join("", [Sql(f"{call} filter (where "), join(" and ", conditions), Sql(")")])
 
 
 def union(indices: Mapping[str, Table]) -> Source:
