@@ -31,9 +31,10 @@ def check_speed(lines: Sequence[Measured]) -> None:
 
 
 def test_the_memory_of_updates_is_measured_for_few_and_for_many_values(tmp_path: Path) -> None:
-    """Each of the three updates comes out, with what it took in both measurements."""
+    """Each of the three updates comes out, whatever it takes with so few values."""
     lines = list(measure_memory(tmp_path, "SQLite", {}, few=20, many=40))
-    assert len(lines) == 3
-    for line in lines:
-        assert line.few_bytes > 0
-        assert line.many_bytes > 0
+    assert [line.what.removeprefix("SQLite: ") for line in lines] == [
+        "first update",
+        "update of rows",
+        "all values gone",
+    ]
