@@ -62,12 +62,11 @@ class Run:
         self._is_stopped = False
 
     @property
-    def lanes(self) -> list[list[tuple[Run, DirtyInterval]]]:
-        """Return the intervals in lists: one after another within each, all lists at a time."""
-        tasks = [(self, interval) for interval in self.intervals]
-        # With the sliding rule they would wait for each other.
-        is_sliding = self._definition.event.config.sliding_seconds
-        return [tasks] if is_sliding else [[task] for task in tasks]
+    def lane(self) -> str | None:
+        """Return what else has to be done before or after, and not at the same time; else None."""
+        event = self._definition.event
+        # Runs that set the flags of double clicks of the same events keep each other out.
+        return event.alias if event.config.sliding_seconds else None
 
     def attempt(self, interval: DirtyInterval) -> None:
         """Do one interval, unless another run holds it or the store has failed this one."""
@@ -111,6 +110,9 @@ class Run:
             self._report += report
 
 
+Task = tuple[Run, DirtyInterval]
+
+
 def do_all(runs: Sequence[Run], *, threads: int, progress: Progress | None) -> None:
     """Do the intervals of all these runs, so many at a time.
 
@@ -120,12 +122,15 @@ def do_all(runs: Sequence[Run], *, threads: int, progress: Progress | None) -> N
         progress: called with how many intervals are done, and how many there are.
     """
     total = sum(len(run.intervals) for run in runs)
-    lanes = [lane for run in runs for lane in run.lanes]
-    for number, _ in enumerate(in_threads(_attempt, lanes, threads=threads), start=1):
+    lanes: dict[object, list[Task]] = {}
+    for run in runs:
+        for interval in run.intervals:
+            lanes.setdefault(run.lane or (run, interval.period), []).append((run, interval))
+    for number, _ in enumerate(in_threads(_attempt, lanes.values(), threads=threads), start=1):
         if progress:
             progress(number, total)
 
 
-def _attempt(task: tuple[Run, DirtyInterval]) -> None:
+def _attempt(task: Task) -> None:
     run, interval = task
     run.attempt(interval)

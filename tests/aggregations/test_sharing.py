@@ -34,6 +34,16 @@ def test_the_intervals_of_several_aggregations_share_the_threads(
     assert progress == [(1, 2), (2, 2)]
 
 
+def test_aggregations_that_set_the_same_flags_do_not_keep_each_other_out(make: Make) -> None:
+    """With the sliding rule they are done one after the other, which a tick need not wait for."""
+    names = ["a-agg", "b-agg"]
+    sliding = {"double_click_rule": "sliding", "double_click_window": 30}
+    pipeline = make(threads=2, aggregations={name: {} for name in names}, **sliding)
+    days = [f"2017-01-0{day}T10:00:00Z" for day in range(1, 6)]
+    take(pipeline, visits(*[(day, "a") for day in days], unique_id="a", visitor_id="v"))
+    assert pipeline.update(names, hand_over=lambda *_: None).is_complete
+
+
 def test_the_progress_of_a_reset_goes_on_where_one_aggregation_ends(make: Make) -> None:
     """Else the time that is left would be reckoned from a count that begins again."""
     pipeline = make(aggregations={"a-agg": {}, "b-agg": {}})
