@@ -40,7 +40,7 @@ class Delete:
     """Remove a document; one that is not there is removed already.
 
     With a version, only a document of this version or a lower one. What has the same version can
-    be put again with `is_same`; within about a second the version is forgotten.
+    be put again with `is_same`, and a lower one as well.
     """
 
     index: str

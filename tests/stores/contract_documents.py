@@ -118,6 +118,18 @@ class DocumentContract:
             assert _bodies(store, index, ["a"]) == [{"size": size}]
         assert store.bulk([Delete(index, "never there", 1)])[0].verdict is Verdict.DONE
 
+    def test_a_lower_version_is_no_duplicate_of_what_was_deleted(
+        self, store: Store, index: str
+    ) -> None:
+        """Also at once, and beside others: the store has forgotten what it deleted."""
+        for number in range(10):
+            key = f"k{number}"
+            store.bulk([Put(index, key, {"size": 1}, 20)])
+            store.bulk([Delete(index, key, 20)])
+            lower, other = Put(index, key, {"size": 2}, 10), Put(index, "other", {}, number)
+            assert {result.verdict for result in store.bulk([lower, other])} == {Verdict.DONE}
+            assert _bodies(store, index, [key]) == [{"size": 2}]
+
     def test_versions_may_use_62_bits(self, store: Store, index: str) -> None:
         """Versions should be compared exactly, however large."""
         high = 2**62

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ from elasticsearch import ApiError
 
 from stats_pipeline.stores.elasticsearch.client import Client
 from stats_pipeline.stores.elasticsearch.errors import item_verdict
-from stats_pipeline.stores.protocol import Delete, ItemResult, Operation, Verdict
+from stats_pipeline.stores.protocol import Delete, ItemResult, Operation, Put, Verdict
 
 #: Of one request. Servers take 100 MB, proxies before them often less than 10.
 REQUEST_BYTES = 5_000_000
@@ -18,6 +19,10 @@ REQUEST_OPERATIONS = 1_000
 
 #: Elasticsearch refuses a whole request for one longer id; counted in UTF-8 bytes.
 LONGEST_ID_BYTES = 512
+
+#: For about 0.2 s Elasticsearch knows the version of what was deleted, and takes no lower one for
+#: new. Twice that and more, for clusters that set another `thread_pool.estimated_time_interval`.
+FORGETTING_SECONDS = (0.3, 0.6, 1.2)
 
 TOO_LARGE = 413
 TOO_BUSY = 429
@@ -33,6 +38,14 @@ def write(client: Client, operations: Sequence[Operation]) -> list[ItemResult]:
         except (TypeError, ValueError) as error:
             results[position] = ItemResult(Verdict.NEVER, f"can't be sent: {error}")
     results.update(zip(encoded, send(client, list(encoded.values())), strict=True))
+    for wait_seconds in FORGETTING_SECONDS:
+        refused = [n for n, result in results.items() if result.verdict is Verdict.DUPLICATE]
+        deleted = _deleted(client, operations, refused)
+        if not deleted:
+            break
+        time.sleep(wait_seconds)
+        again = send(client, [encoded[position] for position in deleted])
+        results.update(zip(deleted, again, strict=True))
     return [results[position] for position in range(len(operations))]
 
 
@@ -42,6 +55,18 @@ def send(client: Client, encoded: Sequence[bytes]) -> list[ItemResult]:
     for request in _requests(encoded):
         results.extend(_send(client, request))
     return results
+
+
+def _deleted(client: Client, operations: Sequence[Operation], refused: Sequence[int]) -> list[int]:
+    """Return which of these puts were refused by the version of what is not there any more."""
+    puts = [position for position in refused if isinstance(operations[position], Put)]
+    if not puts:
+        return []
+    places = [(operations[position].index, operations[position].id) for position in puts]
+    with client.api() as api:
+        asked = [{"_index": index, "_id": id_, "_source": False} for index, id_ in places]
+        found = api.mget(docs=asked, realtime=True)["docs"]
+    return [n for n, document in zip(puts, found, strict=True) if document.get("found") is False]
 
 
 def encode_index(index: str, id_: str, body: Mapping[str, Any], **condition: Any) -> bytes:
