@@ -92,7 +92,9 @@ def running_worker(
         celery_app: what `celery -A` gets.
     """
     options = ["-B", "--schedule", "schedule", "--pool", "prefork", "--concurrency", "2"]
-    command = _command(celery_app, "worker", *options, "--loglevel", "INFO")
+    # Other tests may run workers at the same broker, which takes each name once.
+    name = f"celery-{settings.get('STATS_INDEX_PREFIX', '')}@%h"
+    command = _command(celery_app, "worker", *options, "--loglevel", "INFO", "-n", name)
     log = folder / "worker.log"
     with log.open("ab") as out:
         begin = out.tell()
