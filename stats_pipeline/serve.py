@@ -60,21 +60,34 @@ class BackgroundWork:
         pipeline: Pipeline = self._app.extensions["stats_pipeline"]
         retention_at = pipeline.clock.monotonic()
         while not self._is_over.is_set():
-            try:
-                with self._app.app_context():
-                    pipeline.process_events(
-                        time_limit_seconds=PROCESS_AT_MOST_SECONDS,
-                        should_stop=self._is_over.is_set,
-                    )
-                    pipeline.update()
-                    if pipeline.clock.monotonic() >= retention_at:
-                        retention_at += RETENTION_EVERY_SECONDS
-                        pipeline.apply_retention()
-            except StatsError as error:
-                logger.warning("Processing failed and is tried again: %s", error)
-            except Exception:
-                logger.exception("Processing failed and is tried again")
+            with self._app.app_context(), _tried_again():
+                self._catch_up(pipeline)
+                if pipeline.clock.monotonic() >= retention_at:
+                    retention_at += RETENTION_EVERY_SECONDS
+                    pipeline.apply_retention()
             self._is_over.wait(ROUND_EVERY_SECONDS)
+
+    def _catch_up(self, pipeline: Pipeline) -> None:
+        # A server that is away is one line of the log in each round, and not one for each event
+        # type and aggregation.
+        pipeline.store.check()
+        with _tried_again():
+            pipeline.queue.check()
+            pipeline.process_events(
+                time_limit_seconds=PROCESS_AT_MOST_SECONDS, should_stop=self._is_over.is_set
+            )
+        pipeline.update()
+
+
+@contextmanager
+def _tried_again() -> Iterator[None]:
+    """Let what goes wrong be said in the log, and nothing else: the next round tries it again."""
+    try:
+        yield
+    except StatsError as error:
+        logger.warning("Processing failed and is tried again: %s", error)
+    except Exception:
+        logger.exception("Processing failed and is tried again")
 
 
 def serve(app: Flask, *, host: str, port: int, on_ready: Callable[[str], None]) -> None:

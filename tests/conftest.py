@@ -45,6 +45,7 @@ STARTING_PROCESSES = {
     "test_script.py",
     "test_stopping.py",
     "test_serve.py",
+    "test_serve_log.py",
 }
 
 

@@ -15,14 +15,21 @@ from stats_pipeline.cli.errors import UserError
 from stats_pipeline.cli.output import Output, show_log
 from stats_pipeline.ext import NAME
 
-#: By the number of -v. Without one, a command says in its own words what went wrong.
-LOG_LEVELS = (logging.CRITICAL, logging.INFO, logging.DEBUG)
+#: By the number of -v, from one on.
+LOG_LEVELS = (logging.INFO, logging.DEBUG)
 
 
-def stats_command(function: Callable[..., None]) -> Callable[..., None]:
+def stats_command(
+    function: Callable[..., None], *, log_level: int = logging.CRITICAL
+) -> Callable[..., None]:
     """Run a command inside the application, with an `Output` first and with --json and -v.
 
     Stands below ``@click.command()`` and the command's own options.
+
+    Args:
+        function: the command.
+        log_level: from which on the log is shown without -v. By default a command says in its own
+            words what went wrong; one that goes on all the same has nothing but the log.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -36,7 +43,7 @@ def stats_command(function: Callable[..., None]) -> Callable[..., None]:
     @with_appcontext
     @wraps(function)
     def command(*args: Any, as_json: bool, verbosity: int, **kwargs: Any) -> None:
-        show_log(LOG_LEVELS[min(verbosity, len(LOG_LEVELS) - 1)])
+        show_log(LOG_LEVELS[min(verbosity, len(LOG_LEVELS)) - 1] if verbosity else log_level)
         if NAME not in current_app.extensions:
             raise UserError(
                 f"The app {current_app.name!r} has no statistics: call StatsPipeline(app) in it"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from functools import partial
+
 import click
 from flask import current_app
 
@@ -24,13 +27,13 @@ Examples:
     show_default=True,
     help="Port to listen at; 0 for any that is free.",
 )
-@stats_command
+@partial(stats_command, log_level=logging.WARNING)
 def serve(output: Output, host: str, port: int) -> None:
     """Serve over HTTP and keep the statistics fresh.
 
     Runs until SIGTERM or Ctrl-C. Every few seconds waiting events are processed and
     aggregations brought up to date. Several of these, and workers of Celery beside them, don't
-    get in each other's way.
+    get in each other's way. What goes wrong is said on standard error, with -v also what is done.
     """
     from stats_pipeline.serve import serve as serve_app
 
