@@ -1,15 +1,12 @@
 """Celery tasks: each is a tick, which does what is there to do and leaves the rest to the next.
 
-A lost tick loses nothing, and ticks that run at the same time are harmless. In a Celery app of your
-own, import this module, and add the schedule for beat::
+A lost tick loses nothing, and ticks that run at the same time are harmless. A Celery app of your
+own, whose tasks run in the context of your Flask app and whose schedule has our ``beat_schedule``,
+is in docs/deployment.md. Without one there is `stats_pipeline.worker`.
 
-    from stats_pipeline.tasks import beat_schedule
-
-    celery_app.conf.beat_schedule = {**beat_schedule, "mine": {...}}
-
-A task runs in the Flask app whose context is active (Flask's documented ``FlaskTask`` sees to
-that), else in the app that the environment variable ``STATS_APP="package.module:factory"`` names,
-else in the stand-alone app. Without a Celery app of your own there is `stats_pipeline.worker`.
+A task runs in the Flask app whose context is active, else in the app that the environment variable
+``STATS_APP="package.module:factory"`` names. A worker that has neither is not told whose events to
+process, and the task fails. Outside of a worker, the stand-alone app is what is left.
 
 A type or an aggregation that fails does not stop the others, nor does it make the task fail: its
 ``error`` stands in the report that the task returns, and in the log at level ERROR. A task fails
@@ -25,7 +22,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from celery import Task, shared_task
+from celery import Task, current_app, shared_task
 from celery.signals import worker_process_shutdown
 from flask import Flask, has_app_context
 from kombu.exceptions import OperationalError
@@ -160,6 +157,13 @@ def _pipeline() -> Iterator[Pipeline]:
     if has_app_context():
         yield current_stats
         return
+    worker_task = current_app.current_worker_task
+    if worker_task is not None and "STATS_APP" not in os.environ:
+        raise ConfigurationError(
+            f"The Celery app {current_app.main!r} runs {worker_task.name} in no Flask app, and so "
+            "does not know whose events to process: let its tasks run in your app's context, as "
+            'docs/deployment.md shows, or set STATS_APP="package.module:factory" for its workers'
+        )
     with make_app().app_context():
         yield current_stats
 

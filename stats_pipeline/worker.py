@@ -7,7 +7,9 @@ same RabbitMQ as the events (``STATS_BROKER_URL``), in one queue of their own.
 
 from __future__ import annotations
 
-from celery import Celery
+from typing import Any
+
+from celery import Celery, Task
 from flask import Flask
 from kombu.entity import Queue
 
@@ -31,7 +33,7 @@ def create_celery(flask_app: Flask) -> Celery:
         )
     # No event type's queue has this name: theirs begin with `<prefix>stats-`.
     queue_name = f"{settings['STATS_INDEX_PREFIX']}stats.ticks"
-    celery = Celery("stats_pipeline")
+    celery = Celery("stats_pipeline", task_cls=_task_class(flask_app))
     celery.conf.update(
         broker_url=broker_url,
         # None stands for the host of the URL; without it, any host's certificate would do.
@@ -55,6 +57,17 @@ def create_celery(flask_app: Flask) -> Celery:
         beat_schedule=beat_schedule,
     )
     return celery
+
+
+def _task_class(flask_app: Flask) -> type[Task]:
+    """Return the class of tasks that run in this app, as Flask's documentation shows it."""
+
+    class FlaskTask(Task):  # type: ignore[misc]
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            with flask_app.app_context():
+                return self.run(*args, **kwargs)
+
+    return FlaskTask
 
 
 def _from_environment() -> Celery:

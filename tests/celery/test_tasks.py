@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,6 +103,17 @@ def test_without_stats_app_a_task_runs_in_the_stand_alone_app() -> None:
     types = ["access-log", "crash-report", "file-download", "heartbeat", "record-view"]
     assert sorted(process_events()["types"]) == types
     assert make_app().name == "stats_pipeline.app"
+
+
+@pytest.mark.usefixtures("fresh_process")
+def test_in_a_worker_a_task_without_an_app_fails_and_says_what_to_do() -> None:
+    """The stand-alone app is not what the owner of another Celery app means; none is made."""
+    result = process_events.apply()
+    assert result.failed()
+    assert isinstance(result.result, ConfigurationError)
+    for way_out in ("docs/deployment.md", "STATS_APP="):
+        assert way_out in str(result.result)
+    assert list(Path.cwd().iterdir()) == []
 
 
 @pytest.mark.usefixtures("fresh_process")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -93,7 +94,7 @@ def running_worker(
     """
     options = ["-B", "--schedule", "schedule", "--pool", "prefork", "--concurrency", "2"]
     # Other tests may run workers at the same broker, which takes each name once.
-    name = f"celery-{settings.get('STATS_INDEX_PREFIX', '')}@%h"
+    name = f"celery-{secrets.token_hex(4)}@%h"
     command = _command(celery_app, "worker", *options, "--loglevel", "INFO", "-n", name)
     log = folder / "worker.log"
     with log.open("ab") as out:

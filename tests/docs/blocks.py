@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 _BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -24,6 +25,13 @@ class Block:
         """The file that it is to be, if it says so."""
         found = re.fullmatch(r'title="(.+)"', self.info)
         return found[1] if found else None
+
+    def write_into(self, folder: Path) -> None:
+        """Make the file that it is to be."""
+        assert self.title
+        file = folder / self.title
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(self.text)
 
 
 def blocks_of(markdown: str) -> list[Block]:

@@ -44,9 +44,7 @@ class Session:
     def follow(self, block: Block) -> None:
         """Do what a block shows; fail where something else happens."""
         if block.title:
-            file = self._folder / block.title
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(block.text)
+            block.write_into(self._folder)
         elif block.language == "console" and block.info:
             getattr(self, f"_{block.info}")(block)
 

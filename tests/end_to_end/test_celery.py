@@ -1,6 +1,7 @@
 """The whole chain with a real worker and beat, RabbitMQ and Elasticsearch."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,16 @@ import pytest
 
 from stats_pipeline import Filter
 from stats_pipeline.pipeline import Pipeline
+from stats_pipeline.tasks import beat_schedule
 from tests.celery.workers import call_task, running_worker, worker_settings
+from tests.docs.blocks import blocks_of
 from tests.support import BROWSER, E004_EVENTS, Backend, MakePipeline
 
 UPDATE = "stats_pipeline.update_aggregations"
 
-HOST = "tests.celery.host_worker"
+#: The one of docs/deployment.md, and one that is made without reading it.
+HOST = "make_celery"
+CARELESS = "tests.celery.careless"
 
 #: A worker takes 2,000 events in one batch: with so many, it can be met in the middle.
 MANY_EVENTS = 16_000
@@ -53,9 +58,21 @@ def many_downloads() -> list[dict[str, Any]]:
     ]
 
 
-def of_the_shop(settings: dict[str, str]) -> dict[str, str]:
-    """Return the settings as only the host's own app reads them."""
-    return {f"SHOP_{name}": value for name, value in settings.items()}
+def prefixed(prefix: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return variables as only an app reads them that takes those with this prefix."""
+    return {f"{prefix}_{name}": value for name, value in settings.items()}
+
+
+def settings_of_celery(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of the host's Celery app: soon due, and its processes end at once."""
+    update = {**beat_schedule["stats-update-aggregations"], "schedule": 1.0}
+    return {
+        "CELERY__task_default_queue": f"{settings['STATS_INDEX_PREFIX']}host",
+        "CELERY__beat_schedule": json.dumps({**beat_schedule, "stats-update-aggregations": update}),
+        "CELERY__imports": '["tests.celery.host"]',
+        # A child process ends right behind each task.
+        "CELERY__worker_max_tasks_per_child": "1",
+    }
 
 
 def stored(pipeline: Pipeline) -> int:
@@ -137,12 +154,52 @@ def test_an_update_of_many_days_is_shared_by_the_workers(
 def test_a_hosts_own_celery_app_does_the_work_by_its_schedule(
     web: Pipeline, settings: dict[str, str], tmp_path: Path
 ) -> None:
-    """Beat processes and aggregates what a task has emitted, though its process ended at once."""
-    settings = of_the_shop(settings)
+    """As docs/deployment.md shows it; a child process that ends at once loses nothing either."""
+    page = blocks_of((Path(__file__).parents[2] / "docs" / "deployment.md").read_text())
+    for block in page:
+        if block.title:
+            block.write_into(tmp_path)
+    assert [f"$ celery -A {HOST} worker -B\n"] == [b.text for b in page if b.language == "console"]
+    settings = prefixed("FLASK", {**settings, **settings_of_celery(settings)})
     with running_worker(tmp_path, settings, celery_app=HOST) as worker:
         call_task(tmp_path, settings, "host.download", celery_app=HOST)
         worker.wait_until(lambda: counted(web) == {"file1.txt": 2})
         assert worker.stop() == 0
+
+
+def careless(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a Celery app whose tasks run in no Flask app."""
+    return {
+        "CARELESS_BROKER_URL": settings["STATS_BROKER_URL"],
+        "CARELESS_TASK_DEFAULT_QUEUE": f"{settings['STATS_INDEX_PREFIX']}host",
+    }
+
+
+def test_a_worker_without_a_flask_app_does_nothing_and_says_what_to_do(
+    web: Pipeline, settings: dict[str, str], tmp_path: Path
+) -> None:
+    """It would process the events of a stand-alone app, while those of the host wait for ever."""
+    web.publish("file-download", E004_EVENTS)
+    with running_worker(tmp_path, careless(settings), celery_app=CARELESS) as worker:
+        worker.wait_until(lambda: "ConfigurationError" in worker.log())
+        assert "The Celery app 'careless' runs stats_pipeline.process_events in no Flask app" in (
+            worker.log()
+        )
+        assert "docs/deployment.md" in worker.log()
+        assert worker.stop() == 0
+    assert not (tmp_path / "instance").exists()
+    assert stored(web) == 0
+
+
+def test_a_worker_without_a_flask_app_of_its_own_uses_the_one_that_stats_app_names(
+    web: Pipeline, settings: dict[str, str], tmp_path: Path
+) -> None:
+    """The other way out that the message names."""
+    web.publish("file-download", E004_EVENTS)
+    settings = {**careless(settings), **prefixed("SHOP", settings)}
+    settings["STATS_APP"] = "tests.celery.host:create_app"
+    with running_worker(tmp_path, settings, celery_app=CARELESS) as worker:
+        worker.wait_until(lambda: stored(web) == 7)
 
 
 def test_the_stand_alone_worker_runs_in_the_app_that_stats_app_names(
@@ -150,6 +207,6 @@ def test_the_stand_alone_worker_runs_in_the_app_that_stats_app_names(
 ) -> None:
     """With STATS_APP no Celery app of the host's own is needed."""
     web.publish("file-download", E004_EVENTS)
-    settings = {**of_the_shop(settings), "STATS_APP": "tests.celery.host:create_app"}
+    settings = {**prefixed("SHOP", settings), "STATS_APP": "tests.celery.host:create_app"}
     with running_worker(tmp_path, settings) as worker:
         worker.wait_until(lambda: stored(web) == 7)
