@@ -12,7 +12,7 @@ from scripts.services.elasticsearch import is_elasticsearch_healthy
 from scripts.services.rabbitmq import is_rabbitmq_healthy
 from scripts.services.server import wait_until
 
-pytest_plugins = ["tests.services", "tests.support"]
+pytest_plugins = ["tests.real_log", "tests.services", "tests.support"]
 
 ENVIRONMENT_FILE = Path(__file__).parents[1] / ".services" / "env"
 SERVER_FIXTURES = {

@@ -1,4 +1,4 @@
-"""Stand-alone applications in a folder of their own, and the real log."""
+"""Stand-alone applications in a folder of their own, and servers of phones' reports."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,8 +13,6 @@ from stats_pipeline.clock import ManualClock
 from stats_pipeline.pipeline import Pipeline
 from tests.contrib.crash_reports import ACTIVE, START, Make
 from tests.support import Backend, MakePipeline, pipeline_of
-
-REAL_LOG = Path(__file__).parents[3] / "shared" / "data" / "access_combined.log.gz"
 
 
 @pytest.fixture
@@ -73,11 +71,3 @@ def make_embedded(embedded: Backend, make_pipeline: MakePipeline) -> Make:
 def embedded_server(make_embedded: Make) -> Pipeline:
     """Give a server on the embedded pair, for what does not depend on the store."""
     return make_embedded()
-
-
-@pytest.fixture(scope="session")
-def real_log() -> Path:
-    """Give the log of a real web server, which lies beside the checkout."""
-    if not REAL_LOG.exists():
-        pytest.fail("the real log (see issue 3) is not at ../shared/data beside the checkout")
-    return REAL_LOG

@@ -13,6 +13,7 @@ from flask import Flask
 from stats_pipeline import current_stats
 from stats_pipeline.cli import stats
 from stats_pipeline.pipeline.intake import ROUND_EVENTS
+from tests.real_log import RealLog
 from tests.support import BROWSER, pipeline_of, stored_events
 
 
@@ -45,27 +46,27 @@ def requests_by_path(app: Flask) -> dict[str, float]:
     return {bucket["key"]: bucket["value"] for bucket in answer["buckets"]}
 
 
-def test_the_real_log_is_read_as_the_facts_say(app: Flask, real_log: Path) -> None:
+def test_the_real_log_is_read_as_the_facts_say(app: Flask, real_log: RealLog) -> None:
     """Line counts are those of the facts file, which was computed independently."""
-    facts = json.loads(real_log.with_name("access_combined.facts.json").read_text())
-    everything = imported(app, "--dry-run", str(real_log))
+    facts, log = real_log.facts, str(real_log.path)
+    everything = imported(app, "--dry-run", log)
     assert everything["lines"] == facts["lines"]["all"]
     assert everything["accepted"] == facts["lines"]["accepted"]
     assert [each["line"] for each in everything["first_malformed"]] == facts["lines"][
         "first_not_accepted"
     ]
-    wanted = imported(app, "--dry-run", "--method", "get", "--status", "200", str(real_log))
+    wanted = imported(app, "--dry-run", "--method", "get", "--status", "200", log)
     assert wanted["accepted"] == facts["good_get_200"]
     for status, number in facts["status"].items():
-        assert imported(app, "--dry-run", "--status", status, str(real_log))["accepted"] == number
+        assert imported(app, "--dry-run", "--status", status, log)["accepted"] == number
     assert wanted["events"] is None
     assert requests_by_path(app) == {}
 
 
-def test_the_real_log_gives_the_numbers_of_the_facts(app: Flask, real_log: Path) -> None:
+def test_the_real_log_gives_the_numbers_of_the_facts(app: Flask, real_log: RealLog) -> None:
     """Imported twice, its human GET 200 requests by day and path are those of 10 s windows."""
-    facts = json.loads(real_log.with_name("access_combined.facts.json").read_text())
-    arguments = ("--method", "GET", "--status", "200", str(real_log))
+    facts = real_log.facts
+    arguments = ("--method", "GET", "--status", "200", str(real_log.path))
     first, second = imported(app, *arguments), imported(app, *arguments)
     assert sum(first["events"].values()) == facts["good_get_200"]
     assert second["events"] == {

@@ -7,25 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.celery.workers import call_task, environment, running_worker, worker_settings
+from tests.real_log import RealLog
 from tests.support import Backend
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
-LOG = DATA / "access_combined.log.gz"
-FACTS = DATA / "access_combined.facts.json"
-
 UPDATE = "stats_pipeline.update_aggregations"
-
-
-@pytest.fixture(scope="session")
-def facts() -> dict[str, Any]:
-    """Give what is known of the log; both lie beside the checkout."""
-    if not LOG.exists() or not FACTS.exists():
-        pytest.fail("the real log and its facts (see issue 3) are not at ../shared/data")
-    known: dict[str, Any] = json.loads(FACTS.read_text())
-    return known
 
 
 def run_stats(folder: Path, settings: Mapping[str, str], *arguments: str) -> dict[str, Any]:
@@ -43,10 +29,10 @@ def run_stats(folder: Path, settings: Mapping[str, str], *arguments: str) -> dic
     return result
 
 
-def import_log(folder: Path, settings: Mapping[str, str]) -> dict[str, Any]:
+def import_log(folder: Path, settings: Mapping[str, str], log: Path) -> dict[str, Any]:
     """Import what people have successfully fetched."""
     choice = ("--method", "GET", "--status", "200")
-    return run_stats(folder, settings, "events", "import-log", *choice, str(LOG))
+    return run_stats(folder, settings, "events", "import-log", *choice, str(log))
 
 
 def requests_by_path(folder: Path, settings: Mapping[str, str]) -> dict[str, int]:
@@ -77,45 +63,45 @@ def check_answers(
     assert requests_by_day(folder, settings) == days_in(facts, rule)
 
 
-def test_a_real_log_gives_the_known_numbers(facts: dict[str, Any], tmp_path: Path) -> None:
+def test_a_real_log_gives_the_known_numbers(real_log: RealLog, tmp_path: Path) -> None:
     """Import and update are all it takes, without a server; a second import changes nothing."""
-    first = import_log(tmp_path, {})
-    assert first["lines"] == facts["lines"]["all"]
-    assert first["accepted"] == facts["good_get_200"]
+    first = import_log(tmp_path, {}, real_log.path)
+    assert first["lines"] == real_log.facts["lines"]["all"]
+    assert first["accepted"] == real_log.facts["good_get_200"]
     assert run_stats(tmp_path, {}, "update")["is_complete"]
-    check_answers(tmp_path, {}, facts)
+    check_answers(tmp_path, {}, real_log.facts)
 
-    second = import_log(tmp_path, {})
+    second = import_log(tmp_path, {}, real_log.path)
     assert second["events"]["indexed"] == 0
     updated = run_stats(tmp_path, {}, "update")["aggregations"]["access-log-agg"]
     assert (updated["created"], updated["updated"], updated["deleted"]) == (0, 0, 0)
-    check_answers(tmp_path, {}, facts)
+    check_answers(tmp_path, {}, real_log.facts)
 
 
 def test_W12_a_real_log_gives_the_known_numbers_of_the_sliding_rule(
-    facts: dict[str, Any], tmp_path: Path
+    real_log: RealLog, tmp_path: Path
 ) -> None:
     """30 s, chains, the last click kept: the rule of COUNTER, across the change of salts too."""
     config = {"double_click_rule": "sliding", "double_click_window": 30}
     settings = {"STATS_EVENTS": json.dumps({"access-log": {"processor_config": config}})}
-    import_log(tmp_path, settings)
+    import_log(tmp_path, settings, real_log.path)
     assert run_stats(tmp_path, settings, "update")["is_complete"]
-    check_answers(tmp_path, settings, facts, "dc30")
+    check_answers(tmp_path, settings, real_log.facts, "dc30")
 
 
 def test_a_real_log_gives_the_known_numbers_on_servers_with_a_worker(
-    distributed: Backend, index_prefix: str, facts: dict[str, Any], tmp_path: Path
+    distributed: Backend, index_prefix: str, real_log: RealLog, tmp_path: Path
 ) -> None:
     """Command and worker may share the events; the worker brings the numbers up to date."""
     with (
         worker_settings(distributed, index_prefix, "access-log") as settings,
         running_worker(tmp_path, settings) as worker,
     ):
-        import_log(tmp_path, settings)
+        import_log(tmp_path, settings, real_log.path)
 
         def is_counted() -> bool:
             call_task(tmp_path, settings, UPDATE)
-            return requests_by_day(tmp_path, settings) == days_in(facts)
+            return requests_by_day(tmp_path, settings) == days_in(real_log.facts)
 
         worker.wait_until(is_counted)
-        check_answers(tmp_path, settings, facts)
+        check_answers(tmp_path, settings, real_log.facts)

@@ -21,9 +21,9 @@ from stats_pipeline.events.preprocessors import (
 from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.settings import read_settings
 from tests.events.conftest import ThingPipeline
+from tests.real_log import RealLog
 from tests.support import BROWSER, ROBOT, stored_events
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 SCRIPT = "Wget/1.14"
 CHROME = (
     "AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/113.0.5672.132 Mobile Safari/537.36"
@@ -39,9 +39,9 @@ def flagged(pipeline: Pipeline, *agents: str, field: str = "is_robot") -> list[s
     return [event["item"] for event in stored_events(pipeline, "thing") if event[field]]
 
 
-def agents_of_the_real_log() -> Iterator[str | None]:
-    """Yield the agent of each request of the real log, None where it names none."""
-    with gzip.open(DATA / "access_combined.log.gz") as lines:
+def agents_of(log: Path) -> Iterator[str | None]:
+    """Yield the agent of each request of a log, None where it names none."""
+    with gzip.open(log) as lines:
         for line in lines:
             with suppress(MalformedLine):
                 yield parse_line(line.rstrip(b"\n")).get("user_agent")
@@ -102,12 +102,11 @@ def test_W16_who_only_pretends_to_be_such_a_phone_stays_a_robot(agent: str) -> N
     assert flag_robots({"user_agent": agent})["is_robot"] is True
 
 
-def test_W16_the_allowed_agents_change_nothing_in_the_real_log() -> None:
+def test_W16_the_allowed_agents_change_nothing_in_the_real_log(real_log: RealLog) -> None:
     """As many requests are flagged as an independent count of the file has found."""
-    facts = json.loads((DATA / "access_combined.facts.json").read_text())
-    flags = [flag_robots({"user_agent": a})["is_robot"] for a in agents_of_the_real_log()]
-    assert len(flags) == facts["lines"]["accepted"]
-    assert sum(flags) == facts["robot_requests_case_insensitive"]
+    flags = [flag_robots({"user_agent": a})["is_robot"] for a in agents_of(real_log.path)]
+    assert len(flags) == real_log.facts["lines"]["accepted"]
+    assert sum(flags) == real_log.facts["robot_requests_case_insensitive"]
 
 
 @pytest.mark.parametrize("setting", ["STATS_ROBOTS_LIST", "STATS_MACHINES_LIST"])
