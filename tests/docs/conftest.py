@@ -7,7 +7,7 @@ import pytest
 
 from scripts.services.server import free_ports
 from tests.docs.blocks import Block, blocks_of
-from tests.docs.sessions import Session, environment
+from tests.docs.sessions import Session, bare_environment, make_environment
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -29,12 +29,14 @@ def readme() -> str:
 def follow(tmp_path: Path) -> Iterator[Follow]:
     """Give a function that does what a page shows, in a folder of its own, and returns it.
 
+    In the folder is the environment that `make` would have made; to activate it is up to the page.
     What the page says of addresses is replaced by what the test has.
     """
     (port,) = free_ports(1)
     folder = tmp_path / "reader"
     folder.mkdir()
-    reader = environment(tmp_path / "venv")
+    make_environment(folder / ".venv")
+    reader = bare_environment()
     # A person types more slowly than events are sent; here each is sent before the next command.
     reader |= {"FLASK_RUN_PORT": str(port), "FLASK_STATS_PUBLISH": "confirmed"}
     session = Session(folder, reader)

@@ -24,6 +24,9 @@ STARTS_WITHIN_SECONDS = 60
 STOPS_WITHIN_SECONDS = 40
 HAPPENS_WITHIN_SECONDS = 60
 
+#: What pages start by name, and an environment has once it is active.
+PROGRAMS = ("celery", "flask", "stats")
+
 #: What a terminal carries from one command to the next.
 EXPORTED = ".exported"
 
@@ -123,8 +126,8 @@ class Session:
         return [*heeding, "bash", "-euo", "pipefail", "-c", before + script]
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Return the environment of a reader with a fresh Python environment in this folder.
+def make_environment(folder: Path) -> None:
+    """Make a fresh Python environment in this folder.
 
     It has all that the one of the tests has, and what is installed into it stays in it.
     """
@@ -133,14 +136,24 @@ def environment(folder: Path) -> dict[str, str]:
     site = f"lib/python3.{sys.version_info.minor}/site-packages"
     ours_in_it = f"import site; site.addsitedir({str(ours.parent / site)!r})\n"
     (folder / site / "tests.pth").write_text(ours_in_it)
-    for name in ("celery", "flask", "stats"):
+    for name in PROGRAMS:
         _first, rest = (ours / name).read_text().split("\n", 1)
         (programs / name).write_text(f"#!{programs / 'python'}\n{rest}")
         (programs / name).chmod(0o755)
-    others = {name: value for name, value in os.environ.items() if not name.startswith("STATS_")}
+
+
+def bare_environment() -> dict[str, str]:
+    """Return the variables of a terminal in which no Python environment is active."""
+    active = ("STATS_", "VIRTUAL_ENV", "PYTHON")
+    others = {name: value for name, value in os.environ.items() if not name.startswith(active)}
     # Nothing is fetched: what would be is there already.
     offline = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1"}
-    return {**others, **offline, "PATH": f"{programs}:{os.environ['PATH']}"}
+    path = [
+        folder
+        for folder in os.environ["PATH"].split(os.pathsep)
+        if not any((Path(folder) / name).exists() for name in PROGRAMS)
+    ]
+    return {**others, **offline, "PATH": os.pathsep.join(path)}
 
 
 def _says(process: subprocess.Popen[bytes], log: Path, shown: str) -> bool:

@@ -11,7 +11,7 @@ from tests.docs.conftest import CHECKOUT, Follow
 def test_every_command_prints_what_is_shown(follow: Follow) -> None:
     """Files, sessions and the server, one after the other, in one folder."""
     kinds = [block.info for block in follow("README.md", {}) if block.language == "console"]
-    assert kinds.count("run") == 3
+    assert kinds.count("run") == 4
 
 
 def test_every_folder_is_in_the_table(readme: str) -> None:
