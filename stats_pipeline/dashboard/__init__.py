@@ -1,12 +1,25 @@
 """One page with charts, drawn on the server: no scripts, nothing from other sites."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
 from flask import Blueprint
 
 from stats_pipeline.dashboard.page import show_dashboard
 
+if TYPE_CHECKING:
+    from stats_pipeline.rest.problems import Problem
 
-def create_dashboard() -> Blueprint:
-    """Return the page's blueprint, to be nested in that of the REST API."""
+
+def create_dashboard(explain: Callable[[Exception], Problem]) -> Blueprint:
+    """Return the page's blueprint, to be nested in that of the REST API.
+
+    Args:
+        explain: says what an error means to the caller.
+    """
     blueprint = Blueprint(
         "dashboard",
         __name__,
@@ -14,7 +27,8 @@ def create_dashboard() -> Blueprint:
         static_folder="static",
         static_url_path="/static",
     )
-    blueprint.add_url_rule("/dashboard", "page", show_dashboard, strict_slashes=False)
+    view = partial(show_dashboard, explain)
+    blueprint.add_url_rule("/dashboard", "page", view, strict_slashes=False)
     return blueprint
 
 

@@ -94,12 +94,11 @@ def round_step(highest: float) -> float:
 
 def date_label(date: str, interval: str, zone: tzinfo) -> str:
     """Return as much of a bucket's date, in the zone where it begins, as its interval needs."""
-    date = parse_time(date).astimezone(zone).isoformat()
-    if interval == "hour":
-        return f"{date[:10]} {date[11:16]}"
-    if interval == "year":
-        return date[:4]
-    return date[:7] if interval in ("month", "quarter") else date[:10]
+    begins = parse_time(date).astimezone(zone)
+    if interval == "quarter":
+        return f"{begins.year:04}-Q{(begins.month + 2) // 3}"
+    text = begins.isoformat(sep=" ")
+    return text[: {"hour": 16, "month": 7, "year": 4}.get(interval, 10)]
 
 
 def _lines(step: float, highest: float) -> list[Line]:

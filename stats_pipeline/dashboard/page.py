@@ -1,21 +1,30 @@
-"""The page: choose a histogram, see it as bars and numbers, and the most frequent values."""
+"""The page: choose a query, see it as bars or as a ranking, and the most frequent values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from flask import Response, make_response, render_template, request, url_for
 
 from stats_pipeline.dashboard.chart import date_label, draw
-from stats_pipeline.errors import DefinitionError, InvalidParameter, PermissionDenied, QueryError
+from stats_pipeline.dashboard.choosing import (
+    choose,
+    is_histogram,
+    is_ranking,
+    missing,
+    params_of,
+    queries_in_use,
+)
+from stats_pipeline.dashboard.rankings import MOST_RANKED, rank, rankings
+from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.ext import current_stats
-from stats_pipeline.queries import DateHistogramQuery, TermsQuery
-from stats_pipeline.queries.listing import describe, permitted_queries
+from stats_pipeline.queries.listing import describe
 from stats_pipeline.registry.registries import RegisteredQuery
+
+if TYPE_CHECKING:
+    from stats_pipeline.rest.problems import Problem
 
 #: Chosen without being asked: the shortest interval that gives no more bars than these.
 INTERVALS = ("day", "week", "month", "quarter", "year")
@@ -24,48 +33,59 @@ COMFORTABLE_BARS = 92
 #: Narrower bars can't be told apart.
 MOST_BARS = 800
 
-MOST_RANKED = 10
-
 #: Forms of the same numbers that the page leads to.
-FORMS = ("json", "csv", "text")
+FORMS = ("html", "json", "csv", "text")
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """Be the most frequent values of a field: (value, number, percentage of the highest)."""
+def show_dashboard(explain: Callable[[Exception], Problem]) -> Response:
+    """Answer with the page; whatever goes wrong is said on it.
 
-    title: str
-    field: str
-    rows: Sequence[tuple[str, float, float]]
-    more: int
-
-
-def show_dashboard() -> Response:
-    """Answer with the page; what is wrong in the chosen values is said on it."""
-    queries = list(permitted_queries(current_stats.registries))
-    histograms = [q for q in queries if isinstance(q.instance, DateHistogramQuery)]
-    chosen = _chosen(histograms)
+    Args:
+        explain: says what an error means to the caller.
+    """
+    given = {name: value for name, value in request.args.items() if value.strip()}
     page: dict[str, Any] = {
-        "histograms": [query.name for query in histograms],
-        "chosen": describe(chosen) if chosen else None,
-        "queries": [describe(query) for query in queries],
-        "given": _given(),
-        "notice": "",
-        "answer": None,
+        "given": given,
+        "active": current_stats.registries.active_event_types,
+        "chosen": None,
+        "problem": None,
     }
-    status = 200
-    if chosen is not None and not _missing(chosen, _given()):
-        try:
-            page |= _answered(chosen, queries)
-        except InvalidParameter as error:
-            page["notice"], status = str(error), 400
-    return make_response(render_template("stats_pipeline/dashboard.html", **page), status)
+    answer_with: list[Any] = []
+    try:
+        queries = queries_in_use()
+        page |= {
+            "histograms": [query.name for query in filter(is_histogram, queries)],
+            "ranked": [query.name for query in filter(is_ranking, queries)],
+            "queries": [describe(query) for query in queries],
+        }
+        chosen = choose(queries, given)
+        if chosen is not None:
+            page |= {"chosen": describe(chosen), "missing": missing(chosen, given)}
+            if not page["missing"]:
+                page |= _answered(chosen, params_of(chosen, given))
+        page["rankings"] = list(rankings([q for q in queries if q is not chosen], given))
+    except Exception as error:  # noqa: BLE001 - a host's own query class may raise anything
+        page["problem"] = explain(error)
+        answer_with = [page["problem"].status.value, page["problem"].headers]
+    return make_response(render_template("stats_pipeline/dashboard.html", **page), *answer_with)
 
 
-def _answered(chosen: RegisteredQuery, queries: Sequence[RegisteredQuery]) -> dict[str, Any]:
-    params = _params_of(chosen, _given())
-    if not chosen.permits(params):
-        raise PermissionDenied(chosen.name)
+def _answered(chosen: RegisteredQuery, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page shows of the chosen query; of one of another kind, where its answer is.
+
+    The answer itself may be anything, or cost whatever its class does.
+    """
+    if is_histogram(chosen):
+        return {"params": params, **_bars(chosen, params)}
+    links = {"params": params, "links": _links(chosen.name, params)}
+    if not is_ranking(chosen):
+        return links
+    answer = current_stats.query(chosen.name, **params)
+    ranking = rank(chosen, params, answer, most=MOST_RANKED) if answer["buckets"] else None
+    return {**links, "answer": answer, "ranking": ranking, "total": answer["value"]}
+
+
+def _bars(chosen: RegisteredQuery, params: Mapping[str, Any]) -> dict[str, Any]:
     answer = _histogram(chosen, params)
     buckets, interval = answer["buckets"], answer["interval"]
     config = chosen.instance.config
@@ -79,12 +99,10 @@ def _answered(chosen: RegisteredQuery, queries: Sequence[RegisteredQuery]) -> di
         )
     return {
         "answer": answer,
-        "params": params,
         "chart": draw(buckets, interval, rows.zone) if buckets else None,
         "rows": [(date_label(b["date"], interval, rows.zone), b["value"] or 0.0) for b in buckets],
         # Who came in two intervals is no two visitors, and means are no sum either.
         "total": sum(bucket["value"] or 0.0 for bucket in buckets) if adds_up else None,
-        "rankings": list(_rankings(queries, params)),
         "links": _links(chosen.name, {**params, "interval": interval}),
     }
 
@@ -112,68 +130,3 @@ def _links(name: str, params: Mapping[str, Any]) -> dict[str, str]:
     """Return form -> address of the same answer; a filter may have any name, `name` too."""
     address = url_for("stats.run_query", name=name)
     return {form: f"{address}?{urlencode({**params, 'format': form})}" for form in FORMS}
-
-
-def _rankings(queries: Sequence[RegisteredQuery], params: Mapping[str, Any]) -> Iterator[Ranking]:
-    for query in queries:
-        instance = query.instance
-        if not isinstance(instance, TermsQuery) or not instance.config.aggregated_fields:
-            continue
-        known = _params_of(query, params)
-        if _missing(query, known) or not query.permits(known):
-            continue
-        try:
-            answer = current_stats.query(query.name, **known)
-        except (QueryError, DefinitionError):
-            # A filter of that name takes other values there, there are far too many values, or the
-            # query can't work.
-            continue
-        yield _ranking(query, answer)
-
-
-def _ranking(query: RegisteredQuery, answer: Mapping[str, Any]) -> Ranking:
-    buckets = answer["buckets"]
-    top = [(str(b["key"]), b["value"] or 0.0) for b in buckets[:MOST_RANKED]]
-    highest = max((value for _, value in top), default=0.0) or 1.0
-    return Ranking(
-        title=query.description or query.name,
-        field=answer["field"],
-        rows=[(key, value, round(max(0.0, value) / highest * 100, 1)) for key, value in top],
-        more=max(0, len(buckets) - MOST_RANKED),
-    )
-
-
-def _chosen(histograms: Sequence[RegisteredQuery]) -> RegisteredQuery | None:
-    given = _given()
-    for query in histograms:
-        if query.name == given.get("query"):
-            return query
-    answerable = [query for query in histograms if not _missing(query, given)]
-    with_numbers = (query for query in answerable if _has_numbers(query))
-    return next(chain(with_numbers, answerable, histograms), None)
-
-
-def _has_numbers(query: RegisteredQuery) -> bool:
-    """Tell whether anything was counted: what is shipped may not be used in this application."""
-    try:
-        return bool(current_stats.query(query.name)["buckets"])
-    except (QueryError, DefinitionError):
-        return False
-
-
-def _given() -> dict[str, str]:
-    """Return what the form sends, without the fields that were left empty."""
-    return {name: value for name, value in request.args.items() if value.strip()}
-
-
-def _params_of(query: RegisteredQuery, given: Mapping[str, Any]) -> dict[str, Any]:
-    known = {parameter["name"] for parameter in describe(query)["parameters"]}
-    return {name: value for name, value in given.items() if name in known}
-
-
-def _missing(query: RegisteredQuery, given: Mapping[str, Any]) -> list[str]:
-    return [
-        parameter["name"]
-        for parameter in describe(query)["parameters"]
-        if parameter.get("required") and parameter["name"] not in given
-    ]

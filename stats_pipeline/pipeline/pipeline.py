@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,7 @@ from stats_pipeline.pipeline.losses import LossReport, acknowledge_loss
 from stats_pipeline.pipeline.moving import Moving
 from stats_pipeline.pipeline.processing import Processing
 from stats_pipeline.pipeline.retention import apply
-from stats_pipeline.pipeline.rows import declared_rows, row_fields
+from stats_pipeline.pipeline.rows import declared_rows, has_rows, row_fields, unused
 from stats_pipeline.pipeline.runs import Run, Runs, processed
 from stats_pipeline.queries.annotations import Annotations
 from stats_pipeline.queries.reading import Reader, Rows, reading
@@ -240,6 +240,14 @@ class Pipeline(Places):
     ) -> UpdateReport:
         """Recompute these aggregations (None: all) from the events; readers see no gap."""
         return self._aggregating.reset(self._aggregations(names), start, end, progress)
+
+    def has_rows(self, aggregations: Collection[str]) -> bool:
+        """Tell whether at least one of these aggregations has rows."""
+        return has_rows(self.store, self.settings["STATS_INDEX_PREFIX"], aggregations)
+
+    def unused_aggregations(self) -> set[str]:
+        """Return the aggregations without rows whose event types are not active here."""
+        return unused(self.registries.inactive_aggregations, self.has_rows)
 
     # Queries
 

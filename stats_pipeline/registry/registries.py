@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from stats_pipeline.errors import (
@@ -120,6 +121,12 @@ class Registries:
             for name, item in self.aggregation_items.items()
             if item.keys.get(AGGREGATIONS.nested_key, {}).get("event") == event_type
         ]
+
+    @cached_property
+    def inactive_aggregations(self) -> set[str]:
+        """Return the names of the aggregations that count an event type which is not active."""
+        active = (self.aggregations_of(name) for name in self.active_event_types)
+        return self.aggregation_items.keys() - set(chain.from_iterable(active))
 
     # Queries
 

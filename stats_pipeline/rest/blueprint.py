@@ -13,7 +13,7 @@ from stats_pipeline.queries.listing import describe, permitted_queries
 from stats_pipeline.rest.bodies import read_body
 from stats_pipeline.rest.forms import chosen_form, json_response
 from stats_pipeline.rest.openapi import openapi_document
-from stats_pipeline.rest.problems import handle_problems
+from stats_pipeline.rest.problems import explain, handle_problems
 from stats_pipeline.rest.running import Call, run_all
 
 #: Chooses the form of an answer and is no query's parameter.
@@ -35,7 +35,7 @@ def create_blueprint() -> Blueprint:
     _route(blueprint, "/", {"GET": list_queries, "POST": run_queries})
     _route(blueprint, "/openapi.json", {"GET": describe_api})
     _route(blueprint, "/<path:name>", {"GET": run_query})
-    blueprint.register_blueprint(create_dashboard())
+    blueprint.register_blueprint(create_dashboard(explain))
     handle_problems(blueprint)
     blueprint.before_request(_refuse_long_address)
     blueprint.after_request(_guard)

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -17,7 +19,6 @@ from stats_pipeline.errors import (
     PartialResult,
     PermissionDenied,
     QueryError,
-    StatsError,
     StoreUnavailable,
     UnknownQuery,
 )
@@ -34,15 +35,50 @@ RETRY_AFTER_SECONDS = 5
 LONGEST_LABEL = 200
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Be what an error means to the caller.
+
+    Attributes:
+        status: of the answer.
+        detail: a sentence without anything that the caller must not know.
+        headers: of the answer, beside those of its form.
+        more: what programs want to know.
+    """
+
+    status: HTTPStatus
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
 def handle_problems(blueprint: Blueprint) -> None:
     """Answer every error of the blueprint's views, and of views nested in it, with a problem."""
-    blueprint.register_error_handler(HTTPException, _http_problem)
-    blueprint.register_error_handler(StatsError, _stats_problem)
-    blueprint.register_error_handler(Exception, _unexpected_problem)
+    blueprint.register_error_handler(Exception, _answer)
 
 
-def _status_of(error: StatsError) -> HTTPStatus:
-    """Return the HTTP status that an error of ours means."""
+def explain(error: Exception) -> Problem:
+    """Return what an error means to the caller; what only the operator may know is logged."""
+    if isinstance(error, HTTPException):
+        return _http_problem(error)
+    status = _status_of(error)
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("%s %s failed: %s", request.method, request.path, error, exc_info=error)
+        return Problem(status, "The server failed to answer this; its log says why")
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        log.warning("No answer from the store: %s", error)
+        detail = "The statistics can't be read now; try again in some seconds"
+        return Problem(status, detail, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    more: dict[str, Any] = {}
+    if isinstance(error, InvalidParameter) and error.parameter is not None:
+        more["parameter"] = error.parameter
+    if request.method == "POST" and LABEL in g:
+        more["label"] = g.get(LABEL)[:LONGEST_LABEL]
+    return Problem(status, _detail(error), more=more)
+
+
+def _status_of(error: Exception) -> HTTPStatus:
+    """Return the HTTP status that an error means."""
     if isinstance(error, UnknownQuery):
         # By GET the name is the address; in a body it is one of the things said there.
         is_address = request.method in ("GET", "HEAD")
@@ -57,53 +93,36 @@ def _status_of(error: StatsError) -> HTTPStatus:
     return HTTPStatus.INTERNAL_SERVER_ERROR
 
 
-def _stats_problem(error: StatsError) -> Response:
-    status = _status_of(error)
-    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _unexpected_problem(error)
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        log.warning("No answer from the store: %s", error)
-        response = _problem(status, "The statistics can't be read now; try again in some seconds")
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-        return response
-    more: dict[str, Any] = {}
-    if isinstance(error, InvalidParameter) and error.parameter is not None:
-        more["parameter"] = error.parameter
-    if request.method == "POST" and LABEL in g:
-        more["label"] = g.get(LABEL)[:LONGEST_LABEL]
-    return _problem(status, _detail(error), more)
-
-
-def _detail(error: StatsError) -> str:
+def _detail(error: Exception) -> str:
     if isinstance(error, UnknownQuery):
         # Its own text names the nearest query, which may be one that the caller must not know of.
         return f"Unknown statistic {str(error.name)[:200]!r}; GET /stats/ lists those you may run"
     return str(error)
 
 
-def _http_problem(error: HTTPException) -> Response:
+def _http_problem(error: HTTPException) -> Problem:
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
-    response = _problem(status, error.description or status.description)
-    for name, value in error.get_headers():
-        if name.lower() not in ("content-type", "content-length"):
-            response.headers[name] = value
-    return response
+    headers = {
+        name: value
+        for name, value in error.get_headers()
+        if name.lower() not in ("content-type", "content-length")
+    }
+    return Problem(status, error.description or status.description, headers)
 
 
-def _unexpected_problem(error: Exception) -> Response:
-    log.error("%s %s failed: %s", request.method, request.path, error, exc_info=error)
-    return _problem(
-        HTTPStatus.INTERNAL_SERVER_ERROR, "The server failed to answer this; its log says why"
-    )
-
-
-def _problem(status: HTTPStatus, detail: str, more: dict[str, Any] | None = None) -> Response:
+def _answer(error: Exception) -> Response:
+    problem = explain(error)
     body = {
         "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "detail": detail,
-        "message": detail,
-        **(more or {}),
+        "title": problem.status.phrase,
+        "status": problem.status.value,
+        "detail": problem.detail,
+        "message": problem.detail,
+        **problem.more,
     }
-    return Response(json.dumps(body), status.value, content_type="application/problem+json")
+    return Response(
+        json.dumps(body),
+        problem.status.value,
+        problem.headers,
+        content_type="application/problem+json",
+    )

@@ -41,7 +41,7 @@ def test_the_page_shows_a_bar_for_each_day_and_the_total(served: Served, tmp_pat
     """What the browser has made of it has 30 bars of one sum, the total that was printed."""
     page = _browse(tmp_path, served.page, "--dump-dom")
     chart = page.split('<svg class="chart"')[1].split("</svg>")[0]
-    bars = re.findall(r"<title>2025-06-\d\d: ([\d,]+)</title>", chart)
+    bars = re.findall(r"<title>Day 2025-06-\d\d: ([\d,]+)</title>", chart)
     assert chart.count('class="bar"') == len(bars) == 30
     counted = served.output.split("= counted")[1].split()[0]
     assert f'<p class="total">{counted}</p>' in page

@@ -53,6 +53,17 @@ class Outline(HTMLParser):
         """Return the text with single spaces."""
         return " ".join(self.words)
 
+    @property
+    def options(self) -> list[str | None]:
+        """Return the queries to choose from."""
+        return [option["value"] for option in self.having("option") if option.get("value")]
+
+    @property
+    def chosen(self) -> str | None:
+        """Return the query that is shown."""
+        shown = (option for option in self.having("option") if "selected" in option)
+        return next((option["value"] for option in shown), None)
+
     def having(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
         """Return the attributes of the tags that have these."""
         return [a for t, a in self.tags if t == tag and attributes.items() <= a.items()]
@@ -84,7 +95,7 @@ def test_the_same_numbers_are_one_click_away_in_other_forms(client: FlaskClient)
     """Each link answers, with what is on the page."""
     links = [a["href"] for a in open_page(client, **FILE_1).having("a") if a["href"]]
     forms = {link.rsplit("format=", 1)[1]: link for link in links if "file1.txt" in link}
-    assert forms.keys() == {"json", "csv", "text"}
+    assert forms.keys() == {"html", "json", "csv", "text"}
     assert client.get(forms["json"]).json["buckets"][0]["value"] == 4.0  # type: ignore[index]
 
 
@@ -95,12 +106,34 @@ def test_a_query_that_needs_more_says_what(client: FlaskClient) -> None:
     assert "required" in page.having("input", name="bucket_id")[0]
 
 
-def test_the_first_choice_is_a_query_that_needs_nothing(client: FlaskClient) -> None:
-    """Without a choice there is an answer, here an empty one that says what to do next."""
-    page = open_page(client)
-    assert "Nothing was counted yet" in page.text
-    assert "stats events import-log" in page.text
-    assert "Nothing was counted for this choice" in open_page(client, start_date="2030-01-01").text
+def test_a_terms_query_is_a_ranking(client: FlaskClient) -> None:
+    """The numbers, their sum, and how fresh they are, on a page of its own."""
+    page = open_page(client, query="bucket-file-download-total", bucket_id="20")
+    assert "file1.txt 5 file2.txt 1" in page.text
+    assert page.text.count("file1.txt") == 1, "and not once more below"
+    assert page.having("p", **{"class": "total"})
+    assert "complete as of" in page.text
+    assert not page.having("select", name="interval"), "it has none"
+
+
+def test_a_ranking_leads_to_its_own_page(client: FlaskClient) -> None:
+    """With those of the values that are filled in already which it knows."""
+    page = open_page(client, **FILE_1)
+    assert page.having("a", href=f"{PAGE}?bucket_id=20&query=bucket-file-download-total")
+
+
+def test_nothing_that_was_counted_for_a_choice_is_said_of_that_choice(client: FlaskClient) -> None:
+    """Not of the query, and not of the application."""
+    page = open_page(client, **FILE_1, start_date="2030-01-01")
+    assert "bucket-file-download-histogram has counted nothing for this choice" in page.text
+
+
+def test_what_is_no_chart_is_one_click_away(client: FlaskClient) -> None:
+    """A class of the host's may answer with anything, so the page only says where."""
+    page = open_page(client, query="ratio")
+    assert "neither bars nor a ranking" in page.text
+    (link,) = [a["href"] for a in page.having("a") if str(a["href"]).endswith("format=json")]
+    assert client.get(str(link)).json == {"value": 100}
 
 
 def test_numbers_of_visitors_are_marked_and_not_added_up(client: FlaskClient) -> None:
@@ -125,7 +158,9 @@ def test_a_wrong_value_is_said_on_the_page(client: FlaskClient, wrong: dict[str,
 def test_long_ranges_are_drawn_in_longer_intervals(client: FlaskClient) -> None:
     """The interval is chosen so that bars can be told apart, and refused where they can't be."""
     years = {"start_date": "2000-01-01", "end_date": "2016-12-31", "zero_fill": "true"}
-    assert "Quarter Value" in open_page(client, **FILE_1, **years).text
+    page = open_page(client, **FILE_1, **years).text
+    assert "One bar for each quarter" in page
+    assert "Quarter Value 2000-Q1 0 2000-Q2 0" in page
     response = client.get(PAGE, query_string={**FILE_1, **years, "interval": "day"})
     assert response.status_code == 400
     assert "too many for a chart" in response.text
@@ -180,3 +215,19 @@ def test_a_month_that_begins_before_its_utc_date_is_called_by_its_own_name() -> 
     assert date_label("2025-05-31T22:00:00.000Z", "month", ZoneInfo("Europe/Zurich")) == "2025-06"
     assert date_label("2025-05-31T22:00:00.000Z", "day", ZoneInfo("Europe/Zurich")) == "2025-06-01"
     assert date_label("2025-06-01T00:00:00.000Z", "month", UTC) == "2025-06"
+
+
+@pytest.mark.parametrize(
+    ("interval", "label"),
+    [
+        ("hour", "2025-06-30 22:00"),
+        ("day", "2025-06-30"),
+        ("week", "2025-06-30"),
+        ("month", "2025-06"),
+        ("quarter", "2025-Q2"),
+        ("year", "2025"),
+    ],
+)
+def test_a_label_has_as_much_of_a_date_as_its_interval_needs(interval: str, label: str) -> None:
+    """A quarter is no month, and a week is called by its first day."""
+    assert date_label("2025-06-30T22:00:00.000Z", interval, UTC) == label
