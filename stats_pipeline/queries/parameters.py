@@ -41,6 +41,8 @@ COMPOSED: Mapping[IntervalName, tuple[IntervalName, ...]] = {
 }
 
 _BARE_DATE = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)
+#: An offset whose + an address has turned into a blank.
+_LOST_PLUS = re.compile(r"T\S+ \d{2}:?\d{2}$", re.ASCII)
 _DATE_FORMS = (
     "must be an ISO 8601 date or time, as '2016-12-18' or '2016-12-18T10:00:00Z' "
     f"(years {FIRST_YEAR} to {LAST_YEAR})"
@@ -180,7 +182,8 @@ def _read_bound(value: Any, zone: tzinfo, *, days: int) -> datetime:
         if moment is None:
             moment = parse_time(value)
     except (ValueError, OverflowError):
-        raise ValueError(f"{_DATE_FORMS}, not {shown(value)}") from None
+        hint = "; write + as %2B in an address" if _LOST_PLUS.search(str(value)) else ""
+        raise ValueError(f"{_DATE_FORMS}, not {shown(value)}{hint}") from None
     if not EARLIEST <= moment <= LATEST:
         raise ValueError(f"{_DATE_FORMS}, not {shown(value)}")
     return moment

@@ -57,6 +57,7 @@ def run_queries() -> Response:
 
 def run_query(name: str) -> Response:
     """Answer one query with the parameters of the URL; a repeated one is a list."""
+    name = name.removesuffix("/")  # as everywhere, a slash at the end changes nothing
     form = chosen_form()
     params = {
         key: values if len(values) > 1 else values[0]

@@ -24,6 +24,27 @@ def test_a_query_is_answered_with_the_parameters_of_the_url(client: FlaskClient)
     assert [b["value"] for b in got["buckets"]] == [4.0, 1.0]
 
 
+def test_a_slash_at_the_end_changes_nothing(client: FlaskClient) -> None:
+    """Neither for a query that is there nor in what is said of one that is not."""
+    answer = client.get(f"{TOTAL}/?bucket_id=20").json
+    assert answer == client.get(f"{TOTAL}?bucket_id=20").json
+    assert answer is not None
+    assert answer["value"] == 6.0
+    assert "'nope'" in problem(client.get("/stats/nope/"), 404)["message"]
+
+
+def test_an_offset_whose_plus_has_become_a_blank_is_explained(client: FlaskClient) -> None:
+    """The most likely mistake in an address, which nobody sees in the message otherwise."""
+    lost = f"{TOTAL}?bucket_id=20&start_date=2016-12-18T10:00:00+01:00"
+    assert problem(client.get(lost), 400)["message"].endswith("write + as %2B in an address")
+    kept = lost.replace("+", "%2B")
+    answer = client.get(kept).json
+    assert answer is not None
+    assert answer["start_date"] == "2016-12-18T09:00:00.000Z"
+    other = problem(client.get(f"{TOTAL}?bucket_id=20&start_date=2016-12-18T10:00%201"), 400)
+    assert "%2B" not in other["message"]
+
+
 def test_a_repeated_parameter_is_a_list_and_format_is_none(client: FlaskClient) -> None:
     """Two values of one name are any of them; `format` never reaches the query."""
     answer = client.get("/stats/echo?a=1&a=2&b=x&format=json").json
