@@ -8,6 +8,7 @@ from functools import partial
 import click
 from flask import current_app
 
+from stats_pipeline import current_stats
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output
 
@@ -37,10 +38,12 @@ def serve(output: Output, host: str, port: int) -> None:
     """
     from stats_pipeline.serve import serve as serve_app
 
+    def say(url: str) -> None:
+        # Where nothing is mounted, the page has no address.
+        prefix = current_stats.settings["STATS_URL_PREFIX"]
+        page = None if prefix is None else f"{url.removesuffix('/')}{prefix}/dashboard"
+        lines = [f"Listening at {url}", *([f"Charts are at {page}"] if page else [])]
+        output.result({"url": url, "dashboard": page}, lines)
+
     app = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
-    serve_app(
-        app,
-        host=host,
-        port=port,
-        on_ready=lambda url: output.result({"url": url}, [f"Listening at {url}"]),
-    )
+    serve_app(app, host=host, port=port, on_ready=say)

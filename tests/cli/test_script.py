@@ -131,6 +131,10 @@ def test_serve_answers_processes_and_stops_cleanly(
                 r"Listening at (http://127\.0\.0\.1:\d+/)\n", server.stdout.readline()
             )
             assert match is not None
+            page = f"{match[1]}stats/dashboard"
+            assert server.stdout.readline() == f"Charts are at {page}\n"
+            with urlopen(page) as answer:
+                assert answer.headers.get_content_type() == "text/html"
 
             def is_counted() -> bool:
                 with urlopen(f"{match[1]}stats/access-log-terms") as answer:

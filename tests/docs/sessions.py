@@ -157,10 +157,13 @@ def bare_environment() -> dict[str, str]:
 
 
 def _says(process: subprocess.Popen[bytes], log: Path, shown: str) -> bool:
-    """Wait until one of a program's lines is as shown; tell whether it came to that."""
+    """Wait until a program has said what is shown, in so many lines; tell whether it has."""
+    count = len(shown.splitlines())
 
     def is_said() -> bool:
-        return any(is_as_shown(line, shown) for line in log.read_text().splitlines())
+        lines = log.read_text().splitlines()
+        parts = ("\n".join(lines[first : first + count]) for first in range(len(lines)))
+        return any(is_as_shown(part, shown) for part in parts)
 
     with suppress(TimeoutError):
         wait_until(
