@@ -20,6 +20,11 @@ def one_line(text: object) -> str:
     return shown if shown.isprintable() else "".join(map(_printable, shown))
 
 
+def noun(number: int, one: str, many: str = "") -> str:
+    """Return the noun for so many: ``1 row``, ``2 rows``, ``2 entries``."""
+    return one if number == 1 else many or f"{one}s"
+
+
 def json_lines(value: object) -> str:
     """Return the value as indented JSON that is safe on a terminal; other text stays readable."""
     lines = json.dumps(value, indent=2, ensure_ascii=False, default=str).split("\n")

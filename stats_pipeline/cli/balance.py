@@ -11,6 +11,7 @@ from stats_pipeline.cli.errors import Unavailable
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output, table
 from stats_pipeline.reports import Balance, BalanceReport
+from stats_pipeline.text import noun
 
 EPILOG = """\b
 Examples:
@@ -58,13 +59,14 @@ def _notes(balance: Balance) -> Iterator[str]:
         yield f"{number:,} dropped: {reason}"
     if balance.waiting_messages or balance.spooled_messages:
         yield (
-            f"{balance.waiting_messages:,} messages wait in the queue and "
-            f"{balance.spooled_messages:,} in the spool: ask again when they are processed"
+            f"messages that wait: {balance.waiting_messages:,} in the queue and "
+            f"{balance.spooled_messages:,} in the spool; ask again when they are processed"
         )
     if balance.refused:
-        yield f"{balance.refused:,} events were refused to those who published them"
+        yield f"events that were refused to those who published them: {balance.refused:,}"
     if balance.lost:
-        yield f"LOST: {balance.lost:,} events, for which neither queue nor spool had room"
+        lost = f"{balance.lost:,} {noun(balance.lost, 'event')}"
+        yield f"LOST: {lost}, for which neither queue nor spool had room"
     for hole in balance.missing[:SHOWN]:
         numbers = str(hole.first) if hole.first == hole.last else f"{hole.first} to {hole.last}"
         yield (
@@ -72,6 +74,7 @@ def _notes(balance: Balance) -> Iterator[str]:
             "neither in the queue nor in the spool of that host, it is lost"
         )
     if len(balance.missing) > SHOWN:
-        yield f"MISSING: {len(balance.missing) - SHOWN:,} more such holes (--json shows them)"
+        more = len(balance.missing) - SHOWN
+        yield f"MISSING: {more:,} more such {noun(more, 'hole')} (--json shows them all)"
     for hour, number in balance.surplus.items():
-        yield f"{hour}: {number:,} events more are stored than were accepted"
+        yield f"{hour}: {number:,} more {noun(number, 'event')} stored than accepted"

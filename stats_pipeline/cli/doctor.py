@@ -10,6 +10,7 @@ from stats_pipeline import current_stats
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output
 from stats_pipeline.pipeline.doctor import DoctorReport, Hop
+from stats_pipeline.text import noun
 
 EPILOG = """\b
 Examples:
@@ -50,7 +51,7 @@ def doctor(output: Output, wait_seconds: float) -> None:
     def show(hop: Hop) -> None:
         nonlocal said
         if not output.as_json:
-            output.result(None, _lines(hop, said))
+            output.result(None, _lines(hop, said, says_more=output.verbosity > 0))
             said = hop.advice
 
     report = current_stats.doctor(wait_seconds, on_hop=show)
@@ -59,9 +60,11 @@ def doctor(output: Output, wait_seconds: float) -> None:
         click.get_current_context().exit(2 if report.is_misconfigured else 1)
 
 
-def _lines(hop: Hop, said: str) -> Iterator[str]:
+def _lines(hop: Hop, said: str, *, says_more: bool) -> Iterator[str]:
     """Yield what to say of a hop; advice that was said for the one before is not repeated."""
     yield f"{MARKS[hop.status]}  {hop.name}: {' '.join(hop.detail.split())}"
+    if hop.more and says_more:
+        yield f"{' ' * 11}{hop.more}"
     if hop.advice not in ("", said):
         yield f"{' ' * 11}What to do: {hop.advice}"
 
@@ -70,5 +73,7 @@ def _summary(report: DoctorReport) -> str:
     failed = sum(hop.status == "failed" for hop in report.hops)
     untried = sum(hop.status == "not tried" for hop in report.hops)
     if failed:
-        return f"{failed} of {len(report.hops)} hops failed, {untried} were not tried."
-    return f"Everything works; {untried} hops were not tried." if untried else "Everything works."
+        were = noun(untried, "was", "were")
+        return f"{failed} of {len(report.hops)} hops failed, {untried} {were} not tried."
+    rest = f"; {untried} {noun(untried, 'hop was', 'hops were')} not tried" if untried else ""
+    return f"Everything works{rest}."

@@ -9,7 +9,7 @@ import click
 from stats_pipeline import current_stats
 from stats_pipeline.cli.errors import UserError
 from stats_pipeline.cli.options import stats_command
-from stats_pipeline.cli.output import Output
+from stats_pipeline.cli.output import Output, amount
 from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.pipeline.moving.erase import ErasureReport
 
@@ -58,6 +58,6 @@ def _as_options(message: str, names: Iterable[str]) -> str:
 
 def _lines(report: ErasureReport) -> Iterator[str]:
     done = "would be erased" if report.is_dry_run else "erased"
-    yield f"{report.events:>12,} events {done}"
-    yield f"{report.dead_letters:>12,} dead letters {done}"
-    yield f"{report.living_keys:>12,} keys of visitor ids were there to look by"
+    yield amount(report.events, "event", f" {done}")
+    yield amount(report.dead_letters, "dead letter", f" {done}")
+    yield amount(report.living_keys, "key", " of visitor ids to look by")

@@ -16,6 +16,7 @@ from stats_pipeline import current_stats
 from stats_pipeline.cli.errors import Unavailable, UserError
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output
+from stats_pipeline.text import noun
 
 EPILOG = """\b
 Examples:
@@ -63,7 +64,7 @@ def export(
             written = _write(lines, write)
     if file_name != STANDARD_OUTPUT:
         result = {"event_type": event_type, "events": written, "file": file_name}
-        output.result(result, [f"{written:,} events written to {file_name}"])
+        output.result(result, [f"{written:,} {noun(written, 'event')} written to {file_name}"])
 
 
 def _write(lines: Iterable[bytes], write: Write) -> int:

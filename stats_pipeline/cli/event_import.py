@@ -20,7 +20,7 @@ from stats_pipeline.cli.lines import (
     size_bytes,
 )
 from stats_pipeline.cli.options import stats_command
-from stats_pipeline.cli.output import Output, Progress
+from stats_pipeline.cli.output import Output, Progress, amount
 from stats_pipeline.errors import StatsError
 from stats_pipeline.pipeline.moving.event_lines import LONGEST_LINE_BYTES
 from stats_pipeline.pipeline.moving.importing import EventsImport, ImportReport
@@ -142,8 +142,8 @@ def _import_lines(report: ImportReport) -> Iterator[str]:
     for bad in report.bad_lines:
         yield f"{bad['file']}, line {bad['line']:,}: {bad['reason']}"
     if report.bad > len(report.bad_lines):
-        yield f"... and {report.bad - len(report.bad_lines):,} more bad lines"
-    yield f"{report.lines:>12,} lines read"
+        yield f"... and {report.bad - len(report.bad_lines):,} more"
+    yield amount(report.lines, "line", " read")
     for name in ("added", "changed", "known", "dropped", "bad"):
         yield f"{getattr(report, name):>12,} {name}"
     if report.added + report.changed + report.known:

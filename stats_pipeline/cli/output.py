@@ -6,14 +6,14 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from stats_pipeline.text import json_lines, one_line
+from stats_pipeline.text import json_lines, noun, one_line
 
 #: Called with how much is done and how much there is; the second may grow.
 Progress = Callable[[int, int], None]
@@ -98,6 +98,19 @@ def table(rows: Sequence[Sequence[object]], heading: Sequence[str]) -> Iterator[
             for text, width, number in zip(line, widths, is_number, strict=True)
         ]
         yield "  ".join(padded).rstrip()
+
+
+def amount(number: int, one: str, rest: str = "") -> str:
+    """Return a line of a list of numbers, below each other: ``       1 line read``."""
+    return f"{number:>12,} {noun(number, one)}{rest}"
+
+
+def processed_lines(numbers: Mapping[str, int]) -> Iterator[str]:
+    """Yield what became of events: a line for each outcome."""
+    yield amount(numbers["indexed"], "event", " indexed")
+    yield amount(numbers["duplicates"], "duplicate")
+    yield amount(numbers["dropped"], "event", " dropped")
+    yield amount(numbers["dead"], "dead letter")
 
 
 def tree(value: Any, depth: int = 0) -> Iterator[str]:

@@ -11,6 +11,7 @@ from stats_pipeline.cli.errors import fail_if_any
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output, table
 from stats_pipeline.reports import RetentionReport
+from stats_pipeline.text import noun
 
 EPILOG = """\b
 Examples:
@@ -61,8 +62,8 @@ def _lines(report: RetentionReport) -> Iterator[str]:
         yield from table(rows, ("what", "of", done))
     elif not report.errors.keys() & WITH_GRACE:
         yield (
-            f"Nothing is from before {report.before} of dead letters, spooled messages and keys of "
-            "visitor ids"
+            "No dead letter, no spooled message and no key of visitor ids is from before "
+            f"{report.before}"
         )
     yield from _of_events(report)
 
@@ -81,8 +82,8 @@ def _of_events(report: RetentionReport) -> Iterator[str]:
         yield f"{name}: {after}rows that end by {moment} are final"
     for index, due in report.due.items():
         yield (
-            f"{index} {will} deleted with its {due.events:,} events by a run at {due.earliest} or "
-            "later"
+            f"{index} {will} deleted with {due.events:,} {noun(due.events, 'event')} by a run at "
+            f"{due.earliest} or later"
         )
     for index, why in report.kept.items():
         yield f"{index} {is_} kept: {why}"

@@ -10,9 +10,10 @@ from stats_pipeline import current_stats
 from stats_pipeline.cli.errors import UserError
 from stats_pipeline.cli.lines import is_readable_once, open_lines, size_bytes
 from stats_pipeline.cli.options import stats_command
-from stats_pipeline.cli.output import Output, Progress
+from stats_pipeline.cli.output import Output, Progress, amount
 from stats_pipeline.pipeline.moving.event_lines import LONGEST_LINE_BYTES
 from stats_pipeline.pipeline.moving.history import HistoryReport
+from stats_pipeline.text import noun
 
 EPILOG = """\b
 Examples:
@@ -51,7 +52,8 @@ def import_rows(output: Output, aggregation: str, file: str, source: str) -> Non
         report = history.take(lambda: _lines_of(file, progress))
     output.result(report.as_dict(), _lines(report))
     if report.bad:
-        raise UserError(f"Nothing was imported: {report.bad:,} lines are no rows of {aggregation}")
+        bad = f"{report.bad:,} {noun(report.bad, 'line is no row', 'lines are no rows')}"
+        raise UserError(f"Nothing was imported: {bad} of {aggregation}")
 
 
 @click.command("delete")
@@ -76,5 +78,6 @@ def _lines(report: HistoryReport) -> Iterator[str]:
     for bad in report.bad_lines:
         yield f"line {bad['line']:,}: {bad['reason']}"
     if report.bad > len(report.bad_lines):
-        yield f"... and {report.bad - len(report.bad_lines):,} more bad lines"
-    yield f"{report.rows:>12,} rows of {report.intervals:,} intervals"
+        yield f"... and {report.bad - len(report.bad_lines):,} more"
+    intervals = f" of {report.intervals:,} {noun(report.intervals, 'interval')}"
+    yield amount(report.rows, "row", intervals)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import click
@@ -35,24 +35,26 @@ def status(output: Output) -> None:
 
     What waits and since when, what is stored and how much of it is by robots, how fresh each
     aggregation is, what could not be counted, and what the last runs did (-v: more of them, and
-    their numbers for each aggregation).
+    their numbers for each aggregation). Aggregations of event types that are not active here are
+    left out if they have no rows (-v and --json: they are there).
     """
     found = current_stats.status()
-    output.result(found, _lines(found, many_runs=output.verbosity > 0))
+    output.result(found, _lines(found, shows_all=output.verbosity > 0))
 
 
-def _lines(found: Mapping[str, Any], *, many_runs: bool) -> Iterator[str]:
+def _lines(found: Mapping[str, Any], *, shows_all: bool) -> Iterator[str]:
     yield f"store: {found['store']}"
     yield f"queue: {found['queue']}"
     yield f"spooled_messages: {found['spooled_messages']}"
     yield f"dead_letters: {found['dead_letters']}"
     yield from _dead_letters(found["dead_letter_summary"])
     yield from _section("events", list(_events(found["events"])), EVENT_COLUMNS, "none is active")
-    aggregations = list(_aggregations(found["aggregations"]))
-    yield from _section("aggregations", aggregations, AGGREGATION_COLUMNS, "none is registered")
-    runs = found["runs"] if many_runs else found["runs"][:FEW_RUNS]
+    unused = set() if shows_all else current_stats.unused_aggregations()
+    aggregations = list(_aggregations(found["aggregations"], unused))
+    yield from _section("aggregations", aggregations, AGGREGATION_COLUMNS, "none is in use")
+    runs = found["runs"] if shows_all else found["runs"][:FEW_RUNS]
     yield from _section("last runs", [_run(run) for run in runs], RUN_COLUMNS, "nothing yet")
-    if many_runs:
+    if shows_all:
         columns = ("ended at", "job", "aggregation", *NUMBERS)
         rows = [row for run in runs for row in _aggregations_of(run)]
         yield from _section("last runs by aggregation", rows, columns, "nothing yet")
@@ -95,16 +97,16 @@ def _percent(share: float | None) -> str | None:
     return None if share is None else f"{share:.1%}"
 
 
-def _aggregations(aggregations: Mapping[str, Any]) -> Iterator[list[Any]]:
+def _aggregations(aggregations: Mapping[str, Any], unused: Container[str]) -> Iterator[list[Any]]:
     for name, each in aggregations.items():
         if "error" in each:
             yield [name, "-", each["error"]]
-        else:
+        elif name not in unused:
             yield [name, each["dirty_intervals"], each["as_of"] or "never updated"]
 
 
 def _run(run: Mapping[str, Any]) -> list[Any]:
-    done = ", ".join(f"{number} {name}" for name, number in run["done"].items() if number)
+    done = ", ".join(f"{name}: {number:,}" for name, number in run["done"].items() if number)
     failed = (f"{name}: {error}" for name, error in run["errors"].items())
     said = "; ".join(filter(None, [done, *failed]))
     return [run["ended_at"], run["job"], run["times"], _window(run), run["pending"], said]

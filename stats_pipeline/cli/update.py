@@ -12,7 +12,7 @@ from stats_pipeline.cli.errors import fail_if_any
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output, table
 from stats_pipeline.reports import AggregationReport, UpdateReport
-from stats_pipeline.text import one_line
+from stats_pipeline.text import noun, one_line
 
 UPDATE_EPILOG = """\b
 Examples:
@@ -57,16 +57,17 @@ def update(output: Output, names: tuple[str, ...], start: str | None, end: str |
     All of them, or those that are named. Recomputes what has changed since the last update,
     also in the past. Fit for cron: prints nothing there unless something is wrong or left, and
     may overlap with other runs. What another run holds is left to it, or to the next update.
+    Shows what had something to do; with -v all aggregations.
     """
     with output.progress("Updating") as progress:
         report = current_stats.update(list(names) or None, start, end, progress=progress)
-    _say(output, report)
+    _say(output, report, names)
     pending = {name: len(each.pending) for name, each in _unfinished(report).items()}
     if pending:
         named = ", ".join(f"{name}: {number}" for name, number in pending.items())
         output.warning(
-            f"{sum(pending.values())} intervals are pending, since another run holds them or was "
-            f"killed at them ({named}); the next updates do what it leaves"
+            f"{_pending(sum(pending.values()))}, since another run holds what is pending or was "
+            f"killed at it ({named}); the next updates do what it leaves"
         )
     fail_if_any(_errors(report))
 
@@ -84,18 +85,18 @@ def reset(output: Output, names: tuple[str, ...], start: str | None, end: str | 
     """
     with output.progress("Recomputing") as progress:
         report = current_stats.reset(list(names) or None, start, end, progress=progress)
-    _say(output, report)
+    _say(output, report, names)
     seen = "the old rows" if start is end is None else "the old rows of these"
     pending = {
-        name: f"the reset is not in effect: {_named(each.pending)}, since another run holds them "
-        f"or was killed at them. Readers still see {seen}; run the same command again"
+        name: f"the reset is not in effect: {_named(each.pending)}, since another run holds what "
+        f"is pending or was killed at it. Readers still see {seen}; run the same command again"
         for name, each in _unfinished(report).items()
     }
     fail_if_any({**_errors(report), **pending})
 
 
-def _say(output: Output, report: UpdateReport) -> None:
-    output.summary(report.as_dict(), _lines(report, shows_all=output.verbosity > 0))
+def _say(output: Output, report: UpdateReport, names: Sequence[str]) -> None:
+    output.summary(report.as_dict(), _lines(report, names, shows_all=output.verbosity > 0))
     if output.verbosity > 1 and not output.as_json:
         # On a terminal only, and not where the person has turned colours off (no-color.org).
         color = False if os.environ.get("NO_COLOR") else None
@@ -122,11 +123,18 @@ def _unfinished(report: UpdateReport) -> dict[str, AggregationReport]:
 
 def _named(pending: Sequence[str]) -> str:
     more = f" and {len(pending) - NAMED} more" if len(pending) > NAMED else ""
-    return f"{len(pending)} intervals are pending ({', '.join(pending[:NAMED])}{more})"
+    return f"{_pending(len(pending))} ({', '.join(pending[:NAMED])}{more})"
 
 
-def _lines(report: UpdateReport, *, shows_all: bool) -> Iterator[str]:
-    """Yield the table, by default of those aggregations for which there was something to do."""
+def _pending(number: int) -> str:
+    return f"{number} {noun(number, 'interval is', 'intervals are')} pending"
+
+
+def _lines(report: UpdateReport, names: Sequence[str], *, shows_all: bool) -> Iterator[str]:
+    """Yield the table, by default of those aggregations for which there was something to do.
+
+    Of those that this application does not use nothing is said, unless somebody has named them.
+    """
     shown = {
         name: each
         for name, each in report.aggregations.items()
@@ -138,8 +146,11 @@ def _lines(report: UpdateReport, *, shows_all: bool) -> Iterator[str]:
     ]
     if rows:
         yield from table(rows, ("aggregation", *COLUMNS, "pending"))
-    if len(shown) < len(report.aggregations):
-        yield f"{len(report.aggregations) - len(shown)} aggregations had nothing to do"
+    idle = report.aggregations.keys() - shown.keys()
+    if idle and not names:
+        idle -= current_stats.unused_aggregations()
+    if idle or not shown:
+        yield f"{len(idle)} {noun(len(idle), 'aggregation')} had nothing to do"
 
 
 def _sentences(report: UpdateReport) -> Iterator[str]:

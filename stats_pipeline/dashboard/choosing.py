@@ -8,8 +8,7 @@ from typing import Any
 from stats_pipeline.errors import PermissionDenied
 from stats_pipeline.ext import current_stats
 from stats_pipeline.queries import DateHistogramQuery, TermsQuery
-from stats_pipeline.queries.listing import describe, permitted_queries
-from stats_pipeline.queries.rows_query import RowsQuery
+from stats_pipeline.queries.listing import aggregations_read, describe, permitted_queries
 from stats_pipeline.registry.registries import RegisteredQuery
 
 #: The field of the form that says which query is meant.
@@ -19,8 +18,11 @@ QUERY = "query"
 def queries_in_use() -> list[RegisteredQuery]:
     """Return the queries that the caller may run, without those of packages that nobody uses."""
     unused = current_stats.unused_aggregations()
-    queries = permitted_queries(current_stats.registries)
-    return [query for query in queries if aggregation_of(query) not in unused]
+    return [
+        query
+        for query in permitted_queries(current_stats.registries)
+        if not (read := _aggregations_of(query)) or read - unused
+    ]
 
 
 def is_histogram(query: RegisteredQuery) -> bool:
@@ -78,16 +80,11 @@ def _has_numbers(query: RegisteredQuery, given: Mapping[str, str]) -> bool:
 
 
 def _has_rows(query: RegisteredQuery) -> bool:
-    aggregation = aggregation_of(query)
-    return aggregation is not None and current_stats.has_rows([aggregation])
+    return current_stats.has_rows(_aggregations_of(query))
 
 
-def aggregation_of(query: RegisteredQuery) -> str | None:
-    """Return the aggregation whose rows it reads; None where it reads something else."""
-    if not isinstance(query.instance, RowsQuery):
-        return None
-    config = query.instance.config
-    return config.aggregation or current_stats.registries.aggregation_with_alias(str(config.index))
+def _aggregations_of(query: RegisteredQuery) -> set[str]:
+    return aggregations_read(query, current_stats.declared_rows)
 
 
 def params_of(query: RegisteredQuery, given: Mapping[str, Any]) -> dict[str, Any]:

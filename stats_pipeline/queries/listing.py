@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from stats_pipeline.errors import InvalidParameter
+from stats_pipeline.queries.reading import Rows
 from stats_pipeline.registry import Registries
 from stats_pipeline.registry.registries import RegisteredQuery
 from stats_pipeline.text import get_logger
@@ -37,6 +39,30 @@ def describe(query: RegisteredQuery) -> dict[str, Any]:
         "description": query.description,
         "parameters": list(getattr(query.instance, "parameters", ())),
     }
+
+
+def aggregations_read(
+    query: RegisteredQuery, rows_of: Callable[[str | None, str | None], Rows]
+) -> set[str]:
+    """Return the aggregations whose rows it reads, as far as its class has a `check_rows`.
+
+    Args:
+        query: of any class.
+        rows_of: returns what is declared of an index, or of an aggregation.
+    """
+    read: set[str] = set()
+
+    def noted(index: str | None, aggregation: str | None) -> Rows:
+        rows = rows_of(index, aggregation)
+        read.update(filter(None, [rows.aggregation]))
+        return rows
+
+    check = getattr(query.instance, "check_rows", None)
+    if callable(check):
+        # What is wrong with it is for those to say who run it, and for the doctor.
+        with suppress(Exception):
+            check(noted)
+    return read
 
 
 def check_parameters(query: RegisteredQuery, params: Mapping[str, Any]) -> None:

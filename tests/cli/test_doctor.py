@@ -81,11 +81,11 @@ def test_the_status_shows_events_runs_and_dead_letters(
     shown = run("status").stdout
     assert "  access-log: 1 invalid" in shown
     assert shown.count("  reset  ") == 5
-    assert "2 intervals, 3 created" in shown
+    assert "intervals: 2, created: 3" in shown
     in_full = run("status", "-v").stdout
     assert in_full.count("  reset  ") == 8 + 8
     assert in_full.count("  reset  access-log-agg  ") == 8
-    assert "4 taken, 3 indexed, 1 dead" in in_full
+    assert "taken: 4, indexed: 3, dead: 1" in in_full
     newest, before, *others = run_json("status")["runs"]
     assert len(others) == 7
     assert newest["aggregations"] == {"access-log-agg": {"intervals": 1, "unchanged": 2}}

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stats_pipeline.cli.output import Output, table, tree
+from stats_pipeline.cli.output import Output, amount, table, tree
+from stats_pipeline.text import noun
 
 _cells = st.one_of(st.none(), st.booleans(), st.integers(), st.text("abc ", max_size=9))
 
@@ -34,6 +35,17 @@ def test_what_is_nested_in_a_cell_is_json() -> None:
     assert list(table([[{"of": {"é": True, "x": None}}]], ["facts"])) == [
         "facts",
         '{"of": {"é": true, "x": null}}',
+    ]
+
+
+def test_a_number_of_one_has_a_singular() -> None:
+    """In a list of numbers, which stand to the right."""
+    assert amount(1, "line", " read") == "           1 line read"
+    assert amount(1_000, "line", " read") == "       1,000 lines read"
+    assert [noun(number, "entry", "entries") for number in (0, 1, 2)] == [
+        "entries",
+        "entry",
+        "entries",
     ]
 
 

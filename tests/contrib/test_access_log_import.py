@@ -219,4 +219,6 @@ def test_what_happened_is_said_in_words(app: Flask, tmp_path: Path) -> None:
     assert "1 accepted\n" in result.stdout
     assert "7 malformed\n" in result.stdout
     assert result.stdout.count("not in common or combined") == 5
-    assert "1 events indexed\n" in result.stdout
+    assert "8 lines read\n" in result.stdout
+    assert "1 event indexed\n" in result.stdout
+    assert "0 duplicates\n" in result.stdout

@@ -57,8 +57,8 @@ def test_a_dry_run_foretells_what_later_runs_do(
 ) -> None:
     """In the conditional, with the number of events and the time; and it closes nothing."""
     nothing = (
-        "Nothing is from before 2017-02-13T12:00:00.000Z of dead letters, spooled messages and "
-        "keys of visitor ids"
+        "No dead letter, no spooled message and no key of visitor ids is from before "
+        "2017-02-13T12:00:00.000Z"
     )
     closed = (
         "events before 2017-02-01T00:00:00.000Z are closed: those that still come are dead "
@@ -66,7 +66,7 @@ def test_a_dry_run_foretells_what_later_runs_do(
     )
     index = "events-stats-file-download-2016-12"
     stored = pipeline.status()["events"]["file-download"]["stored_events"]
-    goes = f"deleted with its {stored} events by a run at 2017-03-15T13:00:00.000Z or later"
+    goes = f"deleted with {stored} events by a run at 2017-03-15T13:00:00.000Z or later"
 
     *_, held = apply("--dry-run")
     assert held.startswith(f"{index} would be kept: aggregation 'file-download-agg' of ")

@@ -9,7 +9,13 @@ from typing import Any
 
 import click
 
-from stats_pipeline.cli import Output, files_argument, stats_command
+from stats_pipeline.cli import (
+    Output,
+    amount,
+    files_argument,
+    processed_lines,
+    stats_command,
+)
 from stats_pipeline.contrib.access_log.importing import LogImport, check_active
 from stats_pipeline.contrib.access_log.selection import Selection
 
@@ -94,7 +100,7 @@ def _result(log_import: LogImport, dry_run: bool) -> dict[str, Any]:
 
 
 def _lines(result: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{result['lines']:>12,} lines read"
+    yield amount(result["lines"], "line", " read")
     yield f"{result['accepted']:>12,} accepted"
     yield f"{result['other_method']:>12,} left out by method"
     yield f"{result['other_status']:>12,} left out by status"
@@ -104,5 +110,4 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
     if result["events"] is None:
         yield "Nothing was imported (--dry-run)"
         return
-    for name, number in result["events"].items():
-        yield f"{number:>12,} events {name}"
+    yield from processed_lines(result["events"])

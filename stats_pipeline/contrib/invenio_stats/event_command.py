@@ -8,7 +8,13 @@ from typing import Any
 
 import click
 
-from stats_pipeline.cli import Output, files_argument, stats_command
+from stats_pipeline.cli import (
+    Output,
+    amount,
+    files_argument,
+    processed_lines,
+    stats_command,
+)
 from stats_pipeline.contrib.invenio_stats.event_import import EventImport
 from stats_pipeline.errors import ConfigurationError
 
@@ -60,7 +66,7 @@ def _result(event_import: EventImport, dry_run: bool) -> dict[str, Any]:
 
 
 def _lines(result: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{result['lines']:>12,} lines read"
+    yield amount(result["lines"], "line", " read")
     yield f"{result['accepted']:>12,} accepted"
     yield f"{result['refused']:>12,} refused for their fields"
     yield f"{result['malformed']:>12,} malformed"
@@ -71,5 +77,4 @@ def _lines(result: Mapping[str, Any]) -> Iterator[str]:
     if result["events"] is None:
         yield "Nothing was imported (--dry-run)"
         return
-    for name, number in result["events"].items():
-        yield f"{number:>12,} events {name}"
+    yield from processed_lines(result["events"])

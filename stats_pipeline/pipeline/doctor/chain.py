@@ -20,6 +20,7 @@ from stats_pipeline.pipeline.doctor.registrations import AGGREGATION, EVENT_TYPE
 from stats_pipeline.pipeline.doctor.report import Examination, Hop, Unsound
 from stats_pipeline.stores import fixed, indices, marks
 from stats_pipeline.stores.protocol import Record
+from stats_pipeline.text import noun
 
 if TYPE_CHECKING:
     from stats_pipeline.pipeline.pipeline import Pipeline
@@ -86,7 +87,8 @@ def _ask(own: Pipeline, test_id: str) -> str:
 
 def _end(own: Pipeline, held: Sequence[lease.Lease]) -> str:
     try:
-        return f"{_clean(own)} indices and their records"
+        removed = _clean(own)
+        return f"{removed} {noun(removed, 'index', 'indices')}, with all records"
     finally:
         for each in held:
             each.release()

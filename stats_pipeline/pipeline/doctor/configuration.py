@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stats_pipeline.importing import load
 from stats_pipeline.pipeline.doctor.report import Examination, Hop, Unsound, failed
+from stats_pipeline.queries.listing import aggregations_read
 from stats_pipeline.registry import AggregationDefinition, EventDefinition, Registries
 from stats_pipeline.registry.items import Item
 
@@ -49,18 +50,21 @@ def examine(examination: Examination, pipeline: Pipeline) -> Registered:
         "event types",
         lambda: _active(registries),
         lambda name: _check_event_type(registries.event_type(name)),
+        lambda _name: True,
     )
     rows, aggregations = _check_all(
         examination,
         "aggregations",
         lambda: registries.aggregation_items,
         lambda name: _check_aggregation(registries.aggregation(name)),
+        lambda name: name not in registries.inactive_aggregations,
     )
     queries, _ = _check_all(
         examination,
         "queries",
         lambda: registries.query_items,
         lambda name: _check_query(pipeline, name),
+        lambda name: _is_in_use(pipeline, name),
     )
     return Registered(
         registries=[events, rows, queries], event_types=event_types, aggregations=aggregations
@@ -72,8 +76,12 @@ def _check_all(
     kind: str,
     collect: Callable[[], Mapping[str, Item]],
     check: Callable[[str], T],
+    is_in_use: Callable[[str], bool],
 ) -> tuple[Hop, list[T]]:
-    """Return a hop for the registry, and what can be used; the others get hops of their own."""
+    """Return a hop for the registry, and what can be used; the others get hops of their own.
+
+    What is not in use, as of packages whose event types are not active, is only counted.
+    """
     try:
         items = collect()
     except Exception as error:  # noqa: BLE001 - packages are asked, whose code may raise anything
@@ -85,8 +93,20 @@ def _check_all(
         except Exception as error:  # noqa: BLE001 - as above
             examination.add(failed(item.title, error, MEND, is_configuration=True))
     number = f"{len(found)} of {len(items)}" if len(found) < len(items) else f"{len(found)}"
-    detail = f"{number} can be used: {', '.join(found) or '-'}" if items else NONE[kind]
-    return examination.add(Hop(name=kind, status="ok", detail=detail)), list(found.values())
+    used = list(filter(is_in_use, found))
+    rest = f", and {len(found) - len(used)} of event types that are not active"
+    detail = (
+        f"{number} can be used: {', '.join(used) or '-'}{rest if len(used) < len(found) else ''}"
+    )
+    more = ", ".join(name for name in found if name not in used)
+    hop = Hop(name=kind, status="ok", detail=detail if items else NONE[kind], more=more)
+    return examination.add(hop), list(found.values())
+
+
+def _is_in_use(pipeline: Pipeline, query_name: str) -> bool:
+    registries = pipeline.registries
+    read = aggregations_read(registries.query(query_name), pipeline.declared_rows)
+    return not read or bool(read - registries.inactive_aggregations)
 
 
 def _active(registries: Registries) -> Mapping[str, Item]:

@@ -26,6 +26,7 @@ class Hop:
         status: ``ok``, ``failed``, or ``not tried`` because of one that failed before.
         detail: what was seen, why it failed, or because of what it was not tried.
         advice: what to do, where `detail` does not say it.
+        more: what only those want to know who ask for more.
         is_configuration: whether it failed since the host or a package has configured it wrongly.
     """
 
@@ -33,6 +34,7 @@ class Hop:
     status: Status
     detail: str
     advice: str = ""
+    more: str = ""
     is_configuration: bool = False
 
     @property

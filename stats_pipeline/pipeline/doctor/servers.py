@@ -14,6 +14,7 @@ from stats_pipeline.stores import fixed
 from stats_pipeline.stores.indices import EventIndices
 from stats_pipeline.stores.protocol import Store
 from stats_pipeline.templates import IndexTemplate
+from stats_pipeline.text import noun
 
 if TYPE_CHECKING:
     from stats_pipeline.pipeline.pipeline import Pipeline
@@ -65,7 +66,7 @@ def examine_store(examination: Examination, pipeline: Pipeline, registered: Regi
 
 def _declare(pipeline: Pipeline, name: str) -> str:
     pipeline.queue.declare([name])
-    return f"{name}, {pipeline.queue.depth(name)} messages wait"
+    return f"{name}, messages that wait: {pipeline.queue.depth(name)}"
 
 
 def _install(store: Store, templates: Sequence[IndexTemplate]) -> str:
@@ -79,7 +80,8 @@ def _check_events(store: Store, definition: EventDefinition) -> str:
     fixed.check(store.state, **definition.fixed)
     indices = EventIndices(store, definition.template, definition.config.index_interval)
     names = indices.covering(ALL_TIME)
-    return f"{len(names)} indices, none is lost" if names else "none yet"
+    indices_ = f"{len(names)} {noun(len(names), 'index', 'indices')}"
+    return f"{indices_}, none is lost" if names else "none yet"
 
 
 def _check_rows(pipeline: Pipeline, aggregations: Sequence[AggregationDefinition]) -> str:

@@ -13,6 +13,7 @@ from stats_pipeline.errors import QueueUnavailable
 from stats_pipeline.queues.amqp.connections import Connections, Link
 from stats_pipeline.queues.amqp.consumer import AmqpConsumer
 from stats_pipeline.queues.amqp.errors import translated
+from stats_pipeline.text import noun
 
 EXCHANGE = "stats"
 
@@ -79,9 +80,10 @@ class AmqpQueue:
                 self._declare(link, name)
                 left = link.confirmed_channel.publish(EXCHANGE, name, left)
         if left:
+            messages = f"{len(left)} {noun(len(left), 'message')}"
             raise QueueUnavailable(
-                f"RabbitMQ at {self._server} did not take {len(left)} messages into the queue "
-                f"{name}, which takes {self._longest_queue}: is it full, and are workers running?"
+                f"RabbitMQ at {self._server} did not take {messages} into the queue {name}, which "
+                f"takes {self._longest_queue}: is it full, and are workers running?"
             )
 
     @contextmanager

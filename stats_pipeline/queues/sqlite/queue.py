@@ -15,6 +15,7 @@ from stats_pipeline.errors import QueueRefused, QueueUnavailable
 from stats_pipeline.queues.protocol import Message
 from stats_pipeline.queues.sqlite.owners import is_gone, new_owner
 from stats_pipeline.sqlite import Database
+from stats_pipeline.text import noun
 
 #: How long a message is held for a consumer of which nobody can tell whether it lives, or which
 #: hangs. If it does come back, a message was given to two consumers, which is harmless: what they
@@ -150,7 +151,8 @@ class SqliteQueue:
         """Return the file and how many messages it holds; raise where it can't be written."""
         with self._database.write() as connection:
             count = connection.execute("select count(*) from _messages").fetchone()[0]
-        return f"SQLite {sqlite3.sqlite_version}, {self._database.path}: {count} messages"
+        messages = f"{count} {noun(count, 'message')}"
+        return f"SQLite {sqlite3.sqlite_version}, {self._database.path}: {messages}"
 
     def close(self) -> None:
         """Let go of connections; the queue may be used again and opens new ones."""

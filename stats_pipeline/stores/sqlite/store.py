@@ -25,6 +25,7 @@ from stats_pipeline.stores.sqlite.snapshot import open_snapshot
 from stats_pipeline.stores.sqlite.state import STATE_TABLE, SqliteState
 from stats_pipeline.stores.sqlite.table import Table
 from stats_pipeline.templates import IndexTemplate
+from stats_pipeline.text import noun
 
 #: Smaller than SQLite's limit of parameters in old versions.
 _IDS_AT_ONCE = 500
@@ -112,7 +113,8 @@ class SqliteStore:
         """Return the file and how many indices it holds; raise where it can't be written."""
         with self._database.write() as connection:
             count = connection.execute("select count(*) from _indices").fetchone()[0]
-        return f"SQLite {sqlite3.sqlite_version}, {self._database.path}: {count} indices"
+        indices = f"{count} {noun(count, 'index', 'indices')}"
+        return f"SQLite {sqlite3.sqlite_version}, {self._database.path}: {indices}"
 
     def close(self) -> None:
         """Let go of connections; the store may be used again and opens new ones."""
