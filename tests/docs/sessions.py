@@ -20,6 +20,9 @@ from pathlib import Path
 from scripts.services.server import wait_until
 from tests.docs.blocks import Block, commands_of, is_as_shown
 
+#: What may follow ``console``.
+KINDS = {"background", "run", "stop", "until"}
+
 STARTS_WITHIN_SECONDS = 60
 STOPS_WITHIN_SECONDS = 40
 HAPPENS_WITHIN_SECONDS = 60

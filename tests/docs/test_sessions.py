@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import Block
+from tests.docs.conftest import ACTIVATE
 from tests.docs.sessions import Session, bare_environment, make_environment
 
 SHOW = Block("console", "run", "$ stats --version\n...\n")
-ACTIVATE = Block("console", "run", "$ . .venv/bin/activate\n")
 
 
 @pytest.fixture

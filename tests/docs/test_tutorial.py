@@ -11,9 +11,6 @@ from tests.support import Backend
 
 TUTORIAL = "docs/tutorial.md"
 
-#: What a console block may be; see `tests.docs.sessions`.
-KINDS = {"background", "run", "stop", "until"}
-
 
 @pytest.fixture
 def servers(distributed: Backend, index_prefix: str) -> Iterator[Backend]:
@@ -40,9 +37,3 @@ def test_the_tutorial_can_be_followed_from_the_signal_to_the_servers(
     }
     blocks = follow(TUTORIAL, replaced)
     assert len(blocks) == len(blocks_of(page(TUTORIAL)))
-
-
-def test_every_block_of_the_tutorial_is_a_file_or_is_run() -> None:
-    """Nothing in it is only to look at."""
-    for block in blocks_of(page(TUTORIAL)):
-        assert block.title or (block.language == "console" and block.info in KINDS), block.text
