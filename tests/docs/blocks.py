@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+#: In a list it is indented.
+_BLOCK = re.compile(r"^( *)```(\w+)(?: ([^\n]+))?\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 
 #: Stands in a shown output for what is different each time: a time, an id, a folder.
 VOLATILE = "..."
@@ -36,7 +37,10 @@ class Block:
 
 def blocks_of(markdown: str) -> list[Block]:
     """Return the blocks with a language, in their order."""
-    return [Block(language, info, text) for language, info, text in _BLOCK.findall(markdown)]
+    return [
+        Block(language, info, re.sub(f"^{indent}", "", text, flags=re.MULTILINE))
+        for indent, language, info, text in _BLOCK.findall(markdown)
+    ]
 
 
 def commands_of(block: Block) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.docs.blocks import Block, commands_of, is_as_shown
+from tests.docs.blocks import Block, blocks_of, commands_of, is_as_shown
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,15 @@ def test_what_differs_in_volatile_parts_and_layout_only_is_as_shown(
 def test_what_differs_in_anything_else_is_not_as_shown(printed: str, shown: str) -> None:
     """More, less or other than what is shown is noticed."""
     assert not is_as_shown(printed, shown)
+
+
+def test_a_block_in_a_list_is_one_as_well() -> None:
+    """It stands there without the indentation of the list, and keeps its own."""
+    markdown = "- first:\n\n  ```python\n  if True:\n      pass\n\n  ```\n\n```text\nx\n```\n"
+    assert blocks_of(markdown) == [
+        Block("python", "", "if True:\n    pass\n\n"),
+        Block("text", "", "x\n"),
+    ]
 
 
 def test_a_command_may_go_over_several_lines() -> None:
