@@ -9,6 +9,7 @@ from flask import Flask
 
 from stats_pipeline.app import create_app
 from tests.cli.conftest import Run, run, run_json, two_days
+from tests.docs.blocks import blocks_of
 from tests.support import pipeline_of
 
 __all__ = ["run", "run_json", "two_days"]
@@ -20,10 +21,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "moving.md"
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """Give the stand-alone application with the configuration that the page shows."""
     monkeypatch.chdir(tmp_path)
-    (_, block) = PAGE.read_text().split("```python\n")
-    config = tmp_path / "config.py"
-    config.write_text(block.split("```")[0])
-    app = create_app(config_file=config)
+    (block,) = [b for b in blocks_of(PAGE.read_text()) if b.title == "stats.cfg"]
+    block.write_into(tmp_path)
+    app = create_app(config_file="stats.cfg")
     yield app
     pipeline_of(app).close()
 
