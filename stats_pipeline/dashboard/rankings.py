@@ -58,9 +58,11 @@ def rankings(queries: Sequence[RegisteredQuery], given: Mapping[str, str]) -> It
     """Yield the rankings of these queries that the given values are enough for, if not empty."""
     for query in filter(is_ranking, queries):
         params = params_of(query, given)
-        if missing(query, params) or not query.permits(params):
+        if missing(query, params):
             continue
         try:
+            if not query.permits(params):
+                continue
             answer = current_stats.query(query.name, **params)
         except (QueryError, DefinitionError):
             # A filter of that name takes other values there, there are far too many values, or the
