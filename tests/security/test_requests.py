@@ -14,6 +14,7 @@ from stats_pipeline.errors import QueryError
 from stats_pipeline.permissions import allow_everyone
 from stats_pipeline.queries import date_histogram, parameters, terms
 from stats_pipeline.rest import blueprint, problems, running
+from stats_pipeline.rest.bodies import LARGEST_BODY_BYTES
 from stats_pipeline.stores.sqlite import SqliteStore
 from tests.queries.rows import RowsOfDownloads
 from tests.support import MakeApp
@@ -60,6 +61,16 @@ def problem(response: Any, status: int) -> dict[str, Any]:
     body: dict[str, Any] = response.get_json(force=True)
     assert body["detail"]
     return body
+
+
+@pytest.mark.timeout(30)
+def test_a_key_that_is_there_twice_is_found_in_no_time(client: FlaskClient) -> None:
+    """Looked for key by key, a body of the largest size would keep the process busy for minutes."""
+    keys = [*(f'"{number}": 1' for number in range(75_000)), '"74999": 2']
+    body = "{%s}" % ", ".join(keys)
+    assert len(body) <= LARGEST_BODY_BYTES
+    refused = client.post("/stats", data=body, content_type="application/json")
+    assert "the key '74999' is there twice" in problem(refused, 400)["detail"]
 
 
 def test_the_buckets_of_all_answers_together_are_bounded(

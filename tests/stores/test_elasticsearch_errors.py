@@ -25,6 +25,7 @@ from stats_pipeline.model import Filter
 from stats_pipeline.stores.elasticsearch import ElasticsearchStore
 from stats_pipeline.stores.elasticsearch.errors import item_verdict
 from stats_pipeline.stores.protocol import Put, Verdict
+from stats_pipeline.templates import IndexTemplate
 
 PASSWORD = "s3cret"
 
@@ -241,8 +242,17 @@ def test_the_verdict_goes_by_the_type_of_the_error(
     assert item_verdict(status, {"type": kind, "reason": "because"}) is verdict
 
 
-def test_the_shard_limit_is_a_fault_of_the_operator() -> None:
-    """It comes under a type that broken requests have, too."""
+def test_what_a_reason_says_decides_nothing() -> None:
+    """It quotes values of events: a stranger's text must not look like a fault of the operator."""
+    reason = "failed to parse field [n]. Preview of field's value: 'maximum shards [1000]/[1000]'"
+    error = {"type": "document_parsing_exception", "reason": reason}
+    assert item_verdict(400, error) is Verdict.NEVER
+
+
+def test_the_shard_limit_is_a_fault_of_the_operator(serve: Serve) -> None:
+    """It is met where an index is made, under a type that broken requests have, too."""
     reason = "this action would add [2] shards, but this cluster has [1000]/[1000] maximum shards"
-    error = {"type": "validation_exception", "reason": reason}
-    assert item_verdict(400, error) is Verdict.FAULT
+    body = {"error": {"type": "validation_exception", "reason": reason}, "status": 400}
+    store = serve(lambda *_: (400, body))
+    with pytest.raises(StoreRefused, match="maximum shards"):
+        store.create_index("i", IndexTemplate("a", {}, {}, {}), aliased=False)

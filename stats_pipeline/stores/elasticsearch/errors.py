@@ -59,7 +59,7 @@ def item_verdict(status: int, error: Mapping[str, Any]) -> Verdict:
     kind = str(error.get("type"))
     if kind == "version_conflict_engine_exception":
         return Verdict.DUPLICATE
-    return _verdict(status, kind, str(error.get("reason")))
+    return _verdict(status, kind)
 
 
 def error_types(error: ApiError) -> set[str]:
@@ -103,7 +103,7 @@ def _translate_answer(error: ApiError, server: str) -> StoreError:
         return PartialResult(
             f"Elasticsearch at {server} can't read all of the data ({reason}): are all nodes up?"
         )
-    verdicts = {_verdict(error.status_code, kind, reason) for kind in types or {""}}
+    verdicts = {_verdict(error.status_code, kind) for kind in types or {""}}
     if Verdict.RETRY in verdicts:
         # Not Elasticsearch's own words: a proxy that would not wait longer.
         return (StoreUnavailable if types else StoreUnanswered)(
@@ -116,13 +116,11 @@ def _translate_answer(error: ApiError, server: str) -> StoreError:
     )
 
 
-def _verdict(status: int, kind: str, reason: str) -> Verdict:
+def _verdict(status: int, kind: str) -> Verdict:
+    # By type and status alone: a reason quotes what strangers have written into events.
     if kind in _PASSING or status in (408, 502, 503, 504):
         return Verdict.RETRY
     if kind in _FAULTS or status in (401, 403):
-        return Verdict.FAULT
-    # Too many shards in the cluster comes under a type that other errors have, too.
-    if "maximum" in reason and "shards" in reason:
         return Verdict.FAULT
     return Verdict.RETRY if status == 429 or status >= 500 else Verdict.NEVER
 
