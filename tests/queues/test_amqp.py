@@ -11,7 +11,7 @@ from scripts.services.server import free_ports, wait_until
 from stats_pipeline.errors import QueueRefused, QueueUnavailable
 from stats_pipeline.queues.amqp import AmqpQueue
 from stats_pipeline.queues.amqp.connections import MOST_IDLE
-from stats_pipeline.queues.amqp.consumer import MOST_HELD
+from stats_pipeline.queues.amqp.consumer import FIRST_HELD, HELD_BYTES, MOST_HELD
 from stats_pipeline.queues.amqp.queue import LONGEST_QUEUE
 from tests.queues.contract import WITHIN_SECONDS, QueueContract, drain, take_all
 from tests.services import PrivateServer
@@ -149,17 +149,32 @@ def test_connections_of_a_rush_are_not_kept(queue: AmqpQueue, name: str) -> None
     queue.publish(name, [b"a"])
 
 
+@pytest.mark.parametrize(
+    ("size_bytes", "most"), [(10, MOST_HELD), (HELD_BYTES // 2 // FIRST_HELD + 1, FIRST_HELD)]
+)
 def test_a_consumer_holds_a_bounded_number_of_messages(
-    queue: AmqpQueue, second_queue: AmqpQueue, name: str
+    queue: AmqpQueue, second_queue: AmqpQueue, name: str, size_bytes: int, most: int
 ) -> None:
-    """What it does not hold should be there for others, and come to it when it acknowledges."""
-    queue.publish(name, [b"%d" % number for number in range(MOST_HELD + 10)])
+    """Fewer large ones; the others are there for others, and come to it when it acknowledges."""
+    queue.publish(name, [b"%0*d" % (size_bytes, number) for number in range(most + 10)])
     with queue.consume(name) as consumer:
         messages = take_all(consumer)
-        assert len(messages) == MOST_HELD
+        assert len({message.body for message in messages}) == most
         assert second_queue.depth(name) == 10
         consumer.acknowledge(messages)
         assert len(take_all(consumer)) == 10
+
+
+def test_many_large_messages_are_not_taken_for_none(queue: AmqpQueue, name: str) -> None:
+    """The broker reads them from its disk, and answers meanwhile that none waits for anybody."""
+    for _ in range(12):
+        queue.publish(name, [bytes(1_000_000)] * 50)
+    taken = 0
+    with queue.consume(name) as consumer:
+        while messages := take_all(consumer, limit=8):
+            consumer.acknowledge(messages)
+            taken += len(messages)
+    assert taken == 600
 
 
 def test_messages_outlive_a_restart_of_the_broker(private_rabbitmq: PrivateServer) -> None:

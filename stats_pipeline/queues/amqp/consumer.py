@@ -12,15 +12,19 @@ from stats_pipeline.errors import QueueError
 from stats_pipeline.queues.amqp.errors import translated
 from stats_pipeline.queues.protocol import Message
 
-#: How many messages the broker sends before some are acknowledged.
-MOST_HELD = 500
+#: How many messages the broker sends before some are acknowledged, to begin with.
+FIRST_HELD = 32
 
-#: Until messages that wait in the queue, but don't come, are left to other consumers.
+#: As many it sends where messages are small: half of them have at most `HELD_BYTES` / 2.
+MOST_HELD = 512
+HELD_BYTES = 8_000_000
+
+#: Until messages that were seen to wait, but don't come, are left to other consumers.
 DELIVERY_SECONDS = 2
 
 
 class AmqpConsumer:
-    """Hold up to 500 messages of one queue (see `Consumer`).
+    """Hold messages of one queue (see `Consumer`), 32 of them, or up to 512 small ones.
 
     The broker sends them unasked, which is what quorum queues are made for: with a request for
     each message, the acknowledgements would go one by one, and wait in the channel where they are
@@ -39,9 +43,13 @@ class AmqpConsumer:
         self._name = name
         self._server = server
         self._arrived: deque[Any] = deque()
-        self._held: set[int] = set()
-        channel.basic_qos(prefetch_size=0, prefetch_count=MOST_HELD, a_global=False)
-        self._tag = channel.basic_consume(name, callback=self._arrived.append)
+        self._held: dict[int, int] = {}  # tag -> bytes
+        self._most_held = 0
+        self._tags: list[str] = []
+        #: How many messages were seen to wait and have not come yet. What the broker has sent is
+        #: no longer counted there, and may be on its way for long: bodies are read from its disk.
+        self._owed = self._waiting()
+        self._ask_for(FIRST_HELD)
 
     def take(self) -> Message | None:
         """Return the next message, None where the queue has none to give now."""
@@ -51,9 +59,10 @@ class AmqpConsumer:
         if not self._arrived:
             return None
         message = self._arrived.popleft()
-        self._held.add(message.delivery_tag)
         # py-amqp gives an empty body as text.
-        return Message(message.body or b"", message.delivery_tag)
+        body = message.body or b""
+        self._held[message.delivery_tag] = len(body)
+        return Message(body, message.delivery_tag)
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Remove these messages from the queue for good; durable when it returns.
@@ -63,7 +72,8 @@ class AmqpConsumer:
                 give these messages to somebody again.
         """
         acknowledged = {message.tag for message in messages}
-        self._held -= acknowledged
+        for tag in acknowledged:
+            self._held.pop(tag, None)
         first_held = min(self._held, default=inf)
         together = {tag for tag in acknowledged if tag < first_held}
         with translated(self._server):
@@ -77,7 +87,8 @@ class AmqpConsumer:
         """Let go of all messages and close the channel; tell whether the broker has heard it."""
         try:
             with translated(self._server):
-                self._channel.basic_cancel(self._tag)
+                for tag in self._tags:
+                    self._channel.basic_cancel(tag)
                 # The end of the channel does this as well, but later than it is confirmed: the
                 # next consumer might find nothing.
                 self._channel.basic_recover(requeue=True)
@@ -89,14 +100,40 @@ class AmqpConsumer:
 
     def _wait_for_delivery(self) -> None:
         deadline = time.monotonic() + DELIVERY_SECONDS
-        while len(self._held) < MOST_HELD and time.monotonic() < deadline:
-            waiting = self._channel.queue_declare(self._name, passive=True).message_count
-            # What the queue no longer counts, since it is on its way to here, arrives with this.
-            self._wait_for_broker()
-            if self._arrived or not waiting:
+        while self._has_room():
+            self._owed = max(self._owed, self._waiting())
+            if self._arrived or not self._owed:
                 return
+            try:
+                self._channel.connection.drain_events(timeout=max(0, deadline - time.monotonic()))
+            except TimeoutError:
+                self._owed = 0  # Others have them by now.
+                return
+
+    def _has_room(self) -> bool:
+        """Tell whether the broker may send more, after asking for more where that is safe."""
+        if len(self._held) < self._most_held:
+            return True
+        if self._most_held >= MOST_HELD or sum(self._held.values()) > HELD_BYTES / 2:
+            return False
+        self._ask_for(self._most_held)
+        return True
+
+    def _ask_for(self, number: int) -> None:
+        """Let the broker send so many messages more: a consumer of its own on the same channel."""
+        self._channel.basic_qos(prefetch_size=0, prefetch_count=number, a_global=False)
+        self._tags.append(self._channel.basic_consume(self._name, callback=self._on_delivery))
+        self._most_held += number
+
+    def _on_delivery(self, message: Any) -> None:
+        self._arrived.append(message)
+        self._owed = max(0, self._owed - 1)
+
+    def _waiting(self) -> int:
+        """Return how many messages wait that the broker has sent to nobody."""
+        return int(self._channel.queue_declare(self._name, passive=True).message_count)
 
     def _wait_for_broker(self) -> None:
         # This command has an answer, after all that came before it. It changes nothing: the limit
         # is for consumers that begin after it.
-        self._channel.basic_qos(prefetch_size=0, prefetch_count=MOST_HELD, a_global=False)
+        self._channel.basic_qos(prefetch_size=0, prefetch_count=FIRST_HELD, a_global=False)
