@@ -35,7 +35,7 @@ BATCH_BYTES = 8_000_000
 #: Of a message that is none of ours: its dead letter must fit into a request, with all escapes.
 KEPT_BYTES = 1_000_000
 
-#: A batch of at least so many events of which more than the share is dead ends the drain.
+#: Of so many events, or those of one larger batch, more dead ones than the share end the drain.
 ALARM_EVENTS = 1_000
 ALARM_SHARE = 0.05
 
@@ -131,11 +131,16 @@ class Drain:
 
     def _batches(self) -> Iterator[tuple[TypeReport, int]]:
         """Yield what became of each batch, and of how many messages it was."""
+        judged = TypeReport()
         with self.queue.consume(self.definition.queue_name) as consumer:
             while (batch := self._gather(consumer)).messages:
                 report = TypeReport.of_outcomes(self._finish(batch))
                 consumer.acknowledge(batch.messages)
-                yield report + TypeReport(alarm=_alarm(report)), len(batch.messages)
+                # A batch of small messages has too few events to be judged alone.
+                judged += report
+                yield report + TypeReport(alarm=_alarm(judged)), len(batch.messages)
+                if judged.taken >= ALARM_EVENTS:
+                    judged = TypeReport()
 
     def _gather(self, consumer: Consumer) -> Batch:
         batch = Batch()
@@ -184,10 +189,10 @@ class Drain:
             return 0
 
 
-def _alarm(batch: TypeReport) -> str:
-    if batch.taken < ALARM_EVENTS or batch.dead <= batch.taken * ALARM_SHARE:
+def _alarm(judged: TypeReport) -> str:
+    if judged.taken < ALARM_EVENTS or judged.dead <= judged.taken * ALARM_SHARE:
         return ""
     return (
-        f"{batch.dead} of {batch.taken} events became dead letters: look at them with "
+        f"{judged.dead} of {judged.taken} events became dead letters: look at them with "
         "`stats dead-letters list` before more are processed"
     )

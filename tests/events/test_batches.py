@@ -1,5 +1,7 @@
 """A batch is finished as a whole before it is acknowledged, and too many dead letters alarm."""
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -110,6 +112,13 @@ def test_a_batch_with_more_than_a_twentieth_of_dead_events_alarms(
     expected = f"{bad} of {events} events became dead letters" if alarms else ""
     assert report.alarm.startswith(expected)
     assert bool(report.alarm) is alarms
+
+
+def test_batches_of_small_messages_are_judged_together(pipeline: Pipeline) -> None:
+    """On RabbitMQ a batch has at most as many messages as a worker may hold."""
+    body = json.dumps({"events": [{"event_id": "e", "timestamp": "no time"}]}).encode()
+    pipeline.queue.publish(pipeline.registries.event_type("thing").queue_name, [body] * 2_500)
+    assert re.match(r"\d+ of \d+ events became dead letters", pipeline.process_events().alarm)
 
 
 def test_an_alarm_ends_the_drain_and_the_next_one_goes_on(pipeline: Pipeline) -> None:
