@@ -24,6 +24,7 @@ StatsError
 ├── QueueError                  the message queue
 │   ├── QueueUnavailable        try again later
 │   └── QueueRefused            an operator must act
+│       └── MessageRefused      about one message: others may be taken
 └── LeaseLost                   another run took over what this one was working on
 """
 
@@ -161,6 +162,10 @@ class QueueUnavailable(QueueError):
 
 class QueueRefused(QueueError):
     """Say that the queue refuses and that an operator must act before it can work."""
+
+
+class MessageRefused(QueueRefused):
+    """Say that the queue refuses one message for what it is, while it may take others."""
 
 
 class LeaseLost(StatsError):

@@ -168,8 +168,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "STATS_BUFFER_EVENTS",
         10_000,
-        "How many events wait in memory for the background thread at most; what comes on top goes "
-        "to the spool.",
+        "How many events wait in memory for the background thread at most, and no more than 50 MB "
+        "of them; what comes on top goes to the spool.",
         _positive,
     ),
     Setting(

@@ -5,6 +5,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("processes")
         if SERVER_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("servers")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Show what tests have measured (`record_property`): for people, since no test asserts it."""
+    reports = terminalreporter.getreports("passed")
+    lines = [
+        f"{report.nodeid}: {name}: {value}"
+        for report in reports
+        for name, value in report.user_properties
+        if report.when == "call"
+    ]
+    if lines:
+        terminalreporter.section("measured")
+        terminalreporter.write_line("\n".join(sorted(lines)))
 
 
 @pytest.fixture(scope="session")

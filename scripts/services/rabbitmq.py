@@ -26,11 +26,11 @@ def install_rabbitmq() -> None:
     require_debian(SERVER_SCRIPT, "rabbitmq-server")
 
 
-def start_rabbitmq(folder: Path, *, tls: Tls | None = None) -> Server:
+def start_rabbitmq(folder: Path, *, tls: Tls | None = None, configuration: str = "") -> Server:
     """Start a node with its data in `folder` and return when it takes connections.
 
     Started again on the same folder, it has the same url and its data. With `tls`, it takes no
-    others.
+    others. `configuration` are more lines of its rabbitmq.conf.
     """
     install_rabbitmq()
     folder = folder.resolve()
@@ -41,8 +41,10 @@ def start_rabbitmq(folder: Path, *, tls: Tls | None = None) -> Server:
     distribution_port, mapper_port, port = free_ports(3)
     if before is not None:
         port = urlsplit(before.url).port or port
+    # A laptop with a nearly full disk must not block its publishers.
+    lines = f"{_listeners(port, tls)}disk_free_limit.absolute = 50MB\n{configuration}\n"
     environment = _environment(
-        folder, port=port, distribution_port=distribution_port, mapper_port=mapper_port, tls=tls
+        folder, lines, port=port, distribution_port=distribution_port, mapper_port=mapper_port
     )
     log = folder / "console.log"
     mapper = spawn(
@@ -99,12 +101,11 @@ def _listeners(port: int, tls: Tls | None) -> str:
 
 
 def _environment(
-    folder: Path, *, port: int, distribution_port: int, mapper_port: int, tls: Tls | None
+    folder: Path, lines: str, *, port: int, distribution_port: int, mapper_port: int
 ) -> dict[str, str]:
     # Everything that the Debian package would else read from /etc/rabbitmq is our own.
     configuration = folder / "rabbitmq.conf"
-    # A laptop with a nearly full disk must not block its publishers.
-    configuration.write_text(_listeners(port, tls) + "disk_free_limit.absolute = 50MB\n")
+    configuration.write_text(lines)
     plugins = folder / "enabled_plugins"
     plugins.write_text("[].\n")
     return {

@@ -76,5 +76,11 @@ def _notes(balance: Balance) -> Iterator[str]:
     if len(balance.missing) > SHOWN:
         more = len(balance.missing) - SHOWN
         yield f"MISSING: {more:,} more such {noun(more, 'hole')} (--json shows them all)"
+    if unsettled := sum(hole.last - hole.first + 1 for hole in balance.unsettled):
+        were = noun(unsettled, "message was", "messages were")
+        yield (
+            f"{unsettled:,} {were} being sent when the publisher ended, or still: nobody was told "
+            "that it was taken (--json shows more)"
+        )
     for hour, number in balance.surplus.items():
         yield f"{hour}: {number:,} more {noun(number, 'event')} stored than accepted"

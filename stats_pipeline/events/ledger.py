@@ -29,8 +29,10 @@ ALIAS = "stats_pipeline-ledger"
 
 Status = Literal["processed", "refused", "lost"]
 
-#: What was processed takes the place of what its publisher believed to have failed.
-_VERSIONS: Mapping[Status, int] = {"refused": 1, "lost": 1, "processed": 2}
+#: Versions of entries: what was processed takes the place of what its publisher believed to have
+#: failed. And of two deliveries of a message, the one with more events that are stored: an event
+#: that was stored by the first may fail at the second.
+_GIVEN_UP, _PROCESSED = 1, 2
 
 #: Entries that are removed in one bulk.
 REMOVED_AT_ONCE = 1_000
@@ -39,6 +41,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
     "event_type": {"type": "keyword"},
     "publisher": {"type": "keyword"},
     "sequence": {"type": "long"},
+    "settled": {"type": "long"},
     "status": {"type": "keyword"},
     "time": {"type": "date"},
     # The last hour that any of its events lies in.
@@ -81,6 +84,7 @@ class Entry:
             the caller's face or is ``lost``.
         events: how many it held.
         time: when this was written.
+        settled: up to this number of the same publisher all were taken or given up by then.
         hours: hour of the event's time -> counts; None stands for events without a valid time.
         reasons: reason -> how many events were dropped for it.
     """
@@ -91,6 +95,7 @@ class Entry:
     status: Status
     events: int
     time: datetime
+    settled: int = 0
     hours: Mapping[datetime | None, Hour] = field(default_factory=dict)
     reasons: Mapping[str, int] = field(default_factory=dict)
 
@@ -143,6 +148,7 @@ class Ledger:
             status="processed",
             events=len(outcomes),
             time=now,
+            settled=message.settled,
             hours=hours,
             reasons=reasons,
         )
@@ -154,8 +160,7 @@ class Ledger:
             return
         index = self._ensure(entries[0].event_type)
         operations = [
-            Put(index, _id(entry), _body(entry), _VERSIONS[entry.status], is_same=True)
-            for entry in entries
+            Put(index, _id(entry), _body(entry), _version(entry), is_same=True) for entry in entries
         ]
         try:
             write_all(self._store, operations, self._clock, what="an entry of the ledger")
@@ -237,6 +242,12 @@ def _id(entry: Entry) -> str:
     return f"{entry.publisher}/{entry.sequence}"
 
 
+def _version(entry: Entry) -> int:
+    if entry.status != "processed":
+        return _GIVEN_UP
+    return _PROCESSED + sum(counts.storable for counts in entry.hours.values())
+
+
 def _body(entry: Entry) -> dict[str, Any]:
     hours = {
         "" if hour is None else format_time(hour): [each.accepted, each.dropped, each.dead]
@@ -247,6 +258,7 @@ def _body(entry: Entry) -> dict[str, Any]:
         "publisher": entry.publisher,
         # A stranger's message has no number; its id stands for its content.
         "sequence": entry.sequence if isinstance(entry.sequence, int) else 0,
+        "settled": entry.settled,
         "status": entry.status,
         "time": format_time(entry.time),
         "latest": max(filter(None, hours), default=None),
@@ -264,6 +276,7 @@ def _read(body: Mapping[str, Any]) -> Entry:
         status=body["status"],
         events=body["events"],
         time=parse_time(body["time"]),
+        settled=body.get("settled", body["sequence"] - 1),
         hours={
             parse_time(hour) if hour else None: Hour(*counts)
             for hour, counts in json.loads(body["hours"]).items()

@@ -34,6 +34,9 @@ class Watched(Protocol):
         ...
 
 
+#: Whether this process has been told to end: a thread would not come to send anything any more.
+_is_ending = threading.Event()
+
 _publishers: weakref.WeakSet[Watched] = weakref.WeakSet()
 
 #: What the thread that forks holds meanwhile.
@@ -46,8 +49,14 @@ def watch(publisher: Watched) -> None:
     _watch_process()
 
 
+def is_ending() -> bool:
+    """Tell whether this process is at its end, so that nothing may wait in memory."""
+    return _is_ending.is_set()
+
+
 def close_all() -> None:
     """Send or spool what this process has in its buffers; to be called where it ends."""
+    _is_ending.set()
     for publisher in list(_publishers):
         try:
             publisher.close()
@@ -77,6 +86,7 @@ def _after_fork_in_child() -> None:
     # The parent sends what it has. What is held is never released here: that keeps inherited
     # greenlets from it for ever.
     _held.clear()
+    _is_ending.clear()
     for publisher in _publishers:
         publisher.forget()
 

@@ -1,7 +1,9 @@
 """Messages: batches of events as they travel, numbered by whoever sends them.
 
 The numbers of one publisher for one queue have no holes, so a message that got lost on its way is
-noticed by the hole that it leaves (see `stats_pipeline.events.ledger`).
+noticed by the hole that it leaves (see `stats_pipeline.events.ledger`). Each message also says up
+to which number all were settled when it was made: a hole behind that is one of a process that ended
+while it sent several, and had told nobody that they were taken.
 """
 
 from __future__ import annotations
@@ -63,11 +65,20 @@ class GivenUp:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """Be a message as a worker reads it; one of a stranger has neither publisher nor number."""
+    """Be a message as a worker reads it; one of a stranger has neither publisher nor number.
+
+    Attributes:
+        events: of it.
+        publisher: who sent it.
+        sequence: its number.
+        settled: up to this number all were taken or given up when it was made.
+        given_up: the messages that it reports.
+    """
 
     events: list[Any]
     publisher: str = ""
     sequence: int = 0
+    settled: int = 0
     given_up: tuple[GivenUp, ...] = ()
 
 
@@ -89,11 +100,15 @@ def _new_name() -> str:
 
 @dataclass(slots=True)
 class _Series:
-    """Be the numbers of one publisher: its name, the last number, and when that was given."""
+    """Be the numbers of one publisher: its name, the last number, and when that was given.
+
+    `open` are the numbers that were given and are neither taken nor given up.
+    """
 
     publisher: str = field(default_factory=_new_name)
     last: int = 0
     used_at: float = field(default_factory=time.monotonic)
+    open: set[int] = field(default_factory=set)
 
 
 class Numbering:
@@ -121,15 +136,16 @@ class Numbering:
     def confirm(self, messages: Sequence[Outgoing]) -> None:
         """Note that these messages are on their way, and with them what they report."""
         reported = {(m.queue_name, report) for m in messages for report in m.reports}
-        if reported:
-            with self._lock:
-                for name in {name for name, _ in reported}:
-                    left = [g for g in self._given_up[name] if (name, g) not in reported]
-                    self._given_up[name] = deque(left, REMEMBERED)
+        with self._lock:
+            self._settle(messages)
+            for name in {name for name, _ in reported}:
+                left = [g for g in self._given_up[name] if (name, g) not in reported]
+                self._given_up[name] = deque(left, REMEMBERED)
 
     def give_up(self, messages: Sequence[Outgoing], *, is_lost: bool) -> None:
         """Note that these messages can be sent nowhere."""
         with self._lock:
+            self._settle(messages)
             for message in messages:
                 known = self._given_up.setdefault(message.queue_name, deque(maxlen=REMEMBERED))
                 known.append(GivenUp(message.sequence, message.events, is_lost))
@@ -139,7 +155,11 @@ class Numbering:
         messages = []
         for batch in batches:
             series = self._used(queue_name, is_bound=bool(reports))
-            head: dict[str, Any] = {"publisher": series.publisher, "sequence": series.last}
+            head: dict[str, Any] = {
+                "publisher": series.publisher,
+                "sequence": series.last,
+                "settled": min(series.open) - 1,
+            }
             if reports:
                 head |= {"given_up": [[g.sequence, g.events, g.is_lost] for g in reports]}
             body = b'%b, "events": [%b]}' % (json.dumps(head).encode()[:-1], b", ".join(batch))
@@ -150,15 +170,21 @@ class Numbering:
     def _used(self, queue_name: str, *, is_bound: bool) -> _Series:
         """Return the series that the next message belongs to, with its number as the last one.
 
-        What is reported is bound to the name under which it was numbered.
+        What is reported, or still open, is bound to the name under which it was numbered.
         """
         now = time.monotonic()
         series = self._series.get(queue_name)
+        is_bound = is_bound or bool(series and series.open)
         if series is None or (now - series.used_at >= IDLE_SECONDS and not is_bound):
             series = self._series[queue_name] = _Series()
         series.last += 1
+        series.open.add(series.last)
         series.used_at = now
         return series
+
+    def _settle(self, messages: Iterable[Outgoing]) -> None:
+        for message in messages:
+            self._series[message.queue_name].open.discard(message.sequence)
 
 
 def by_queue(messages: Iterable[Outgoing]) -> dict[str, list[Outgoing]]:
@@ -189,7 +215,15 @@ def decode(body: bytes) -> Received:
     publisher, sequence = message.get("publisher"), message.get("sequence")
     if not _is_name(publisher) or not _is_count(sequence):
         return Received(events)
-    return Received(events, publisher, sequence, tuple(_given_up(message.get("given_up"))))
+    settled = message.get("settled")
+    return Received(
+        events,
+        publisher,
+        sequence,
+        # A version before this one did not say it: all that came before.
+        settled if type(settled) is int and 0 <= settled < sequence else sequence - 1,
+        tuple(_given_up(message.get("given_up"))),
+    )
 
 
 def _in_batches(events: Iterable[bytes]) -> list[list[bytes]]:

@@ -1,10 +1,10 @@
 """The publisher: from the host's thread to the queue, without making the host wait or lose.
 
 `emit` puts an event into a bounded buffer and returns; a background thread sends what is there in
-batches. What the queue does not take goes to the spool, a SQLite queue in a local file, and is sent
-later by whichever process comes first. What neither takes stays in memory and is tried again; only
-what comes when the buffer is full by then is lost, which is counted, logged and reported in later
-messages. Sending twice is harmless, since events carry an identity.
+batches. What the queue does not take goes to the spool (see `outlet`). What neither takes stays in
+memory and is tried again; only what comes when the buffer is full by then is lost, which is
+counted, logged and reported in later messages. Sending twice is harmless, since events carry an
+identity.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import multiprocessing
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from multiprocessing.util import Finalize
 
@@ -22,6 +22,7 @@ from stats_pipeline.events import lifetime
 from stats_pipeline.events.buffer import Buffer
 from stats_pipeline.events.envelope import to_json
 from stats_pipeline.events.messages import Outgoing, by_queue
+from stats_pipeline.events.outlet import Outlet
 from stats_pipeline.model import Event
 from stats_pipeline.queues.protocol import Queue, Spool
 from stats_pipeline.text import get_logger
@@ -48,8 +49,7 @@ class Publisher:
     """
 
     def __init__(self, queue: Queue, spool: Spool | None, *, buffer_events: int) -> None:
-        self._queue = queue
-        self._spool = spool
+        self._outlet = Outlet(queue, spool)
         self._limit = buffer_events
         self.forget()
         lifetime.watch(self)
@@ -59,14 +59,16 @@ class Publisher:
         # Made anew on first use: between a fork and that, gevent may replace locks and threads.
         self.__dict__.pop("_buffer", None)
         # Until it is known better: a process before this one may have left something there.
-        self._may_be_spooled = self._spool is not None
+        self._may_be_spooled = self._outlet.has_spool
         #: How many events of this process were `sent`, `spooled`, `refused` (the caller was told)
         #: or `lost`: at least so many, since threads count at the same time.
         self.counts: Counter[str] = Counter()
 
     def _own(self) -> Buffer:
         # One step, so that threads which come at the same time get the same.
-        own: Buffer = self.__dict__.get("_buffer") or self.__dict__.setdefault("_buffer", Buffer())
+        own: Buffer = self.__dict__.get("_buffer") or self.__dict__.setdefault(
+            "_buffer", Buffer(self._limit)
+        )
         return own
 
     def emit(self, queue_name: str, events: Sequence[Event]) -> None:
@@ -77,13 +79,8 @@ class Publisher:
         """
         waiting = [(queue_name, to_json(event)) for event in events]
         own = self._own()
-        with own.changed:
-            if not own.is_closing and own.events + len(waiting) <= self._limit:
-                own.waiting.extend(waiting)
-                self._start(own)
-                own.changed.notify_all()
-                return
-        self._to_spool(own, own.numbered(waiting))
+        if not self._wait_in_memory(own, lambda: own.take(waiting)):
+            self._keep(own, own.numbered(waiting))
 
     def publish(self, queue_name: str, events: Sequence[Event]) -> None:
         """Send events now; return when the queue, or else the spool, has all of them.
@@ -93,7 +90,7 @@ class Publisher:
         own = self._own()
         messages = own.numbering.number(queue_name, map(to_json, events))
         try:
-            self._publish(own, messages)
+            self._send(own, messages)
         except BaseException:
             own.numbering.give_up(messages, is_lost=False)
             self.counts["refused"] += len(events)
@@ -101,8 +98,10 @@ class Publisher:
 
     def confirm(self, queue_name: str, events: Sequence[Event]) -> None:
         """Send events of a signal now, as `publish` does; what nobody takes waits in memory."""
+        own = self._own()
+        messages = own.numbering.number(queue_name, map(to_json, events))
         try:
-            self.publish(queue_name, events)
+            self._send(own, messages)
         except QueueError as error:
             # Better there than nowhere: the host can do nothing about it.
             logger.error(
@@ -111,7 +110,8 @@ class Publisher:
                 queue_name,
                 error,
             )
-            self.emit(queue_name, events)
+            if not self._wait_in_memory(own, lambda: own.keep(messages)):
+                self._keep(own, messages)
 
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until the queue has all that this process emitted; tell whether it came to that."""
@@ -124,26 +124,12 @@ class Publisher:
         return emptied and self.resend(deadline)
 
     def resend(self, deadline: float = inf) -> bool:
-        """Move what is spooled to the queue; tell whether nothing is left in the spool.
-
-        Args:
-            deadline: of the monotonic clock; a message that is under way then is the last one.
-        """
-        if self._spool is None:
-            return True
-        try:
-            names = self._spool.names()
-        except QueueError as error:
-            logger.warning("The spool waits: %s", error)
-            return False
-        waiting = [name for name in names if not self._resend(self._spool, name, deadline)]
-        return not waiting
+        """Move what is spooled to the queue (see `Outlet.resend`)."""
+        return self._outlet.resend(deadline)
 
     def spooled(self) -> int:
         """Return how many messages wait in the spool."""
-        if self._spool is None:
-            return 0
-        return sum(self._spool.depth(name) for name in self._spool.names())
+        return self._outlet.spooled()
 
     def close(self) -> None:
         """Send or spool what is in the buffer and end the background thread."""
@@ -156,9 +142,9 @@ class Publisher:
         if thread is not None:
             thread.join(EXIT_SECONDS)
         # A thread that still waits for the broker ends with the process, and its batch with it.
-        if self._to_spool(own, [*own.in_flight, *own.numbered(own.waiting)]):
+        if self._keep(own, own.rest()):
             # No later message says what was given up before.
-            self._to_spool(own, own.numbering.reporting())
+            self._keep(own, own.numbering.reporting())
         self.forget()
 
     def hold(self, *, timeout_seconds: float) -> threading.Condition:
@@ -167,6 +153,16 @@ class Publisher:
         own.changed.acquire()
         own.changed.wait_for(lambda: not own.is_sending, timeout_seconds)
         return own.changed
+
+    def _wait_in_memory(self, own: Buffer, take: Callable[[], bool]) -> bool:
+        """Let something wait for the background thread; tell whether it may."""
+        with own.changed:
+            # At the end of the process, no thread would come to it.
+            if own.is_closing or lifetime.is_ending() or not take():
+                return False
+            self._start(own)
+            own.changed.notify_all()
+            return True
 
     def _start(self, own: Buffer) -> None:
         if own.thread is None:
@@ -188,35 +184,49 @@ class Publisher:
                     return
                 # Not a sleep: closing must not have to wait for it.
                 own.changed.wait_for(lambda: own.is_closing, LINGER_SECONDS)
-                own.in_flight += own.numbered(own.waiting)
-                own.waiting.clear()
-                own.is_sending, own.is_asked = True, False
-            # What was given up is told at once, since perhaps no event follows.
-            kept = self._send(own, own.in_flight) or self._send(own, own.numbering.reporting())
-            if self._may_be_spooled:
-                # Before it is tried: another thread may spool something meanwhile.
-                self._may_be_spooled = False
-                # Not for longer: what is emitted meanwhile is in memory only.
-                if not self.resend(time.monotonic() + RESEND_SECONDS):
-                    self._may_be_spooled = True
+                batch = own.begin()
+            kept: Sequence[Outgoing] = batch
+            try:
+                kept = self._send_batch(own, batch)
+            except Exception:
+                logger.exception("Events wait in memory")  # The thread must not end by it.
             with own.changed:
-                own.in_flight, own.is_sending = kept, False
+                own.end(kept)
                 own.changed.notify_all()
 
-    def _wait_for_work(self, own: Buffer) -> None:
-        if own.in_flight:
-            own.changed.wait_for(lambda: own.is_asked or own.is_closing, RESEND_SECONDS)
-        elif self._may_be_spooled:
-            own.changed.wait_for(lambda: own.waiting or own.is_closing, RESEND_SECONDS)
-        else:
-            own.changed.wait_for(lambda: own.waiting or own.is_closing or self._may_be_spooled)
+    def _send_batch(self, own: Buffer, batch: Sequence[Outgoing]) -> list[Outgoing]:
+        """Send these messages, and some that are spooled; return what has to stay in memory."""
+        # What was given up is told at once, since perhaps no event follows.
+        kept = self._send_each(own, batch) or self._send_each(own, own.numbering.reporting())
+        if self._may_be_spooled:
+            # Before it is tried: another thread may spool something meanwhile.
+            self._may_be_spooled = False
+            # Not for longer: what is emitted meanwhile is in memory only.
+            if not self.resend(time.monotonic() + RESEND_SECONDS):
+                self._may_be_spooled = True
+        return kept
 
-    def _send(self, own: Buffer, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
+    def _wait_for_work(self, own: Buffer) -> None:
+        if own.kept:
+            own.changed.wait_for(lambda: own.is_asked or own.is_closing, RESEND_SECONDS)
+            return
+        seconds = RESEND_SECONDS if self._may_be_spooled else None
+        own.changed.wait_for(
+            lambda: (
+                own.waiting
+                or own.kept
+                or own.is_closing
+                or (seconds is None and self._may_be_spooled)
+            ),
+            seconds,
+        )
+
+    def _send_each(self, own: Buffer, outgoing: Sequence[Outgoing]) -> list[Outgoing]:
         """Send these messages, queue by queue; return what has to stay in memory."""
         kept: list[Outgoing] = []
         for name, messages in by_queue(outgoing).items():
             try:
-                self._publish(own, messages)
+                self._send(own, messages)
             except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be lost by it
                 kept += messages
                 logger.error(
@@ -227,34 +237,27 @@ class Publisher:
                 )
         return kept
 
-    def _publish(self, own: Buffer, messages: Sequence[Outgoing]) -> None:
+    def _send(self, own: Buffer, messages: Sequence[Outgoing]) -> None:
         """Put messages for one queue there, else into the spool; raise where neither takes them."""
         if not messages:
             return
-        name, bodies = messages[0].queue_name, [message.body for message in messages]
-        outcome = "sent"
-        try:
-            self._queue.publish(name, bodies)
-        except QueueError as error:
-            if self._spool is None:
-                raise
-            logger.warning("Events for %s go to the spool: %s", name, error)
-            self._spool.publish(name, bodies)
-            self._resend_soon(own)
-            outcome = "spooled"
+        bodies = [message.body for message in messages]
+        outcome = self._outlet.send(messages[0].queue_name, bodies)
         own.numbering.confirm(messages)
         self.counts[outcome] += sum(message.events for message in messages)
+        if outcome == "spooled":
+            self._resend_soon(own)
 
-    def _to_spool(self, own: Buffer, messages: Sequence[Outgoing]) -> bool:
+    def _keep(self, own: Buffer, messages: Sequence[Outgoing]) -> bool:
         """Put messages for which memory has no room where they need no broker; else lose them.
 
         Tells whether none is lost.
         """
-        target, is_whole = self._queue if self._spool is None else self._spool, True
+        is_whole = True
         for name, group in by_queue(messages).items():
             count = sum(message.events for message in group)
             try:
-                target.publish(name, [message.body for message in group])
+                self._outlet.keep(name, [message.body for message in group])
             except QueueError as error:
                 own.numbering.give_up(group, is_lost=True)
                 self.counts["lost"] += count
@@ -268,19 +271,7 @@ class Publisher:
 
     def _resend_soon(self, own: Buffer) -> None:
         with own.changed:
-            if self._spool is not None and not own.is_closing:
+            if self._outlet.has_spool and not own.is_closing and not lifetime.is_ending():
                 self._may_be_spooled = True
                 self._start(own)
                 own.changed.notify_all()
-
-    def _resend(self, spool: Spool, name: str, deadline: float) -> bool:
-        # What one queue does not take must not keep the events of others waiting.
-        try:
-            with spool.consume(name) as consumer:
-                while time.monotonic() < deadline and (message := consumer.take()):
-                    self._queue.publish(name, [message.body])
-                    consumer.acknowledge([message])
-            return spool.depth(name) == 0
-        except QueueError as error:
-            logger.warning("The spool of %s waits: %s", name, error)
-            return False

@@ -1,15 +1,18 @@
 """The balance sheet: is every event that was accepted stored, a duplicate, dropped or dead?
 
 Nobody counts duplicates: they are what remains. More stored than accepted, or a hole among the
-numbers of a publisher's messages, is what a loss looks like.
+numbers of a publisher's messages, is what a loss looks like. No loss is a hole behind the number up
+to which the publisher has said that all were settled: it was sending them, and told nobody that
+they were taken.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from stats_pipeline.clock import format_time
@@ -36,6 +39,7 @@ class _Sums:
     reasons: Counter[str] = field(default_factory=Counter)
     given_up: Counter[str] = field(default_factory=Counter)
     missing: list[Missing] = field(default_factory=list)
+    unsettled: list[Missing] = field(default_factory=list)
 
     def add(self, entry: Entry) -> None:
         if entry.status == "processed":
@@ -58,14 +62,55 @@ class _Sums:
         return total
 
 
+@dataclass(slots=True)
+class _Holes:
+    """Find the holes among the numbers of one publisher, whose entries come by number."""
+
+    last: int = 0
+    settled: int = 0
+    found: list[Missing] = field(default_factory=list)
+
+    def look_at(self, entry: Entry) -> None:
+        number = int(entry.sequence)
+        if number > self.last + 1:
+            noticed_at = format_time(entry.time)
+            hole = Missing(entry.publisher, self.last + 1, number - 1, noticed_at=noticed_at)
+            self.found.append(hole)
+        self.last = number
+        self.settled = max(self.settled, entry.settled)
+
+    @property
+    def missing(self) -> list[Missing]:
+        return [
+            replace(hole, last=min(hole.last, self.settled))
+            for hole in self.found
+            if hole.first <= self.settled
+        ]
+
+    @property
+    def unsettled(self) -> list[Missing]:
+        return [
+            replace(hole, first=max(hole.first, self.settled + 1))
+            for hole in self.found
+            if hole.last > self.settled
+        ]
+
+
 def balance_of(pipeline: Pipeline, event_type: str) -> Balance:
     """Return the balance of one active event type; reads its whole ledger."""
     definition = pipeline.registries.event_type(event_type)
     since = read_seal(pipeline.store.state, definition.alias).sealed_before
     sums = _Sums(since=since)
-    for entry, missing in _with_holes(pipeline.ledger.read(event_type)):
-        sums.add(entry)
-        sums.missing += missing
+    entries = pipeline.ledger.read(event_type)
+    for publisher, of_publisher in groupby(entries, lambda entry: entry.publisher):
+        holes = _Holes()
+        for entry in of_publisher:
+            sums.add(entry)
+            # Strangers' messages have no numbers.
+            if publisher:
+                holes.look_at(entry)
+        sums.missing += holes.missing
+        sums.unsettled += holes.unsettled
     pipeline.store.refresh([definition.alias])
     with pipeline.store.snapshot([definition.alias]) as events:
         everything = Filter() if since is None else Filter().between("timestamp", since)
@@ -84,51 +129,34 @@ def balance_of(pipeline: Pipeline, event_type: str) -> Balance:
         refused=sums.given_up["refused"],
         lost=sums.given_up["lost"],
         missing=tuple(sums.missing),
+        unsettled=tuple(sums.unsettled),
         surplus=surplus,
         waiting_messages=pipeline.queue.depth(name) if pipeline.queue.exists(name) else 0,
         spooled_messages=pipeline.publisher.spooled(),
     )
 
 
-def _with_holes(entries: Iterable[Entry]) -> Iterator[tuple[Entry, list[Missing]]]:
-    """Yield each entry with the hole before it, where there is one; by publisher and number."""
-    publisher, last = "", 0
-    for entry in entries:
-        if entry.publisher != publisher:
-            publisher, last = entry.publisher, 0
-        number = int(entry.sequence)
-        # Strangers' messages have no numbers.
-        if publisher and number > last + 1:
-            hole = Missing(
-                publisher=publisher,
-                first=last + 1,
-                last=number - 1,
-                noticed_at=format_time(entry.time),
-            )
-            yield entry, [hole]
-        else:
-            yield entry, []
-        last = number
-
-
 def _surplus(
     events: Snapshot, stored: int, hours: Mapping[datetime | None, Hour]
 ) -> Iterator[tuple[str, int]]:
-    """Yield where more is stored than the ledger knows of: days first, since they are fewer."""
+    """Yield where more is stored than the ledger knows of."""
     days: dict[datetime, dict[datetime, Hour]] = {}
     for hour, counts in hours.items():
         if hour is not None:
             days.setdefault(hour.replace(hour=0), {})[hour] = counts
     known = 0
     for day, of_day in sorted(days.items()):
+        # Hour by hour: what is too much in one is no duplicate of another.
+        found = {hour: _count(events, hour, HOUR) for hour in of_day}
         in_day = _count(events, day, DAY)
         known += in_day
-        allowed = sum(counts.storable for counts in of_day.values())
-        if in_day > allowed:
-            for start in (day + number * HOUR for number in range(24)):
-                more = _count(events, start, HOUR) - of_day.get(start, Hour()).storable
-                if more > 0:
-                    yield format_time(start), more
+        if in_day > sum(found.values()):
+            others = {day + number * HOUR for number in range(24)} - found.keys()
+            found |= {hour: _count(events, hour, HOUR) for hour in others}
+        for hour, number in sorted(found.items()):
+            more = number - of_day.get(hour, Hour()).storable
+            if more > 0:
+                yield format_time(hour), more
     if stored > known:
         yield ELSEWHEN, stored - known
 

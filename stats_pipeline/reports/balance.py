@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Missing:
     """Be messages of one publisher that nobody has processed, though later ones were.
 
@@ -38,6 +38,8 @@ class Balance:
         refused: events whose publisher could send them nowhere, and told its caller.
         lost: events whose publisher could send them nowhere and could tell nobody.
         missing: holes among the numbers of a publisher.
+        unsettled: holes of which a publisher was not told that they were taken: it still sends
+            them, or ended while it did.
         surplus: hours (ISO 8601 UTC) -> how many events are stored for which no entry speaks.
         waiting_messages: in the queue; and, in this process's spool, `spooled_messages`.
     """
@@ -52,6 +54,7 @@ class Balance:
     refused: int
     lost: int
     missing: tuple[Missing, ...]
+    unsettled: tuple[Missing, ...]
     surplus: Mapping[str, int]
     waiting_messages: int
     spooled_messages: int

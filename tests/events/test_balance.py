@@ -13,13 +13,14 @@ from stats_pipeline.errors import QueueUnavailable
 from stats_pipeline.events import messages
 from stats_pipeline.events import publisher as publishing
 from stats_pipeline.events.envelope import to_json
-from stats_pipeline.events.messages import MOST_EVENTS, Numbering, decode
+from stats_pipeline.events.messages import MOST_EVENTS, Numbering, Outgoing, decode
 from stats_pipeline.model import Event
 from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.queues.protocol import Queue
 from stats_pipeline.reports import Balance
 from stats_pipeline.stores.protocol import Put
 from tests.events.conftest import ThingPipeline
+from tests.support import stored_documents
 
 TIME = "2016-12-18T10:30:00.000Z"
 
@@ -34,6 +35,15 @@ def drop_odd(event: Event) -> Event:
 def things(*values: object) -> list[dict[str, Any]]:
     """Return an event for each value."""
     return [{"event_id": f"e{v}", "timestamp": TIME, "value": v} for v in values]
+
+
+def confirmed(numbering: Numbering, events: Sequence[Event]) -> list[Outgoing]:
+    """Return a message for each event, of which each was taken before the next one was made."""
+    messages = []
+    for event in events:
+        messages += numbering.number("q", [to_json(event)])
+        numbering.confirm(messages)
+    return messages
 
 
 def balance(pipeline: Pipeline) -> Balance:
@@ -90,8 +100,7 @@ def test_messages_of_strangers_are_in_the_balance(thing_pipeline: ThingPipeline)
 def test_a_message_that_got_lost_on_its_way_is_reported(thing_pipeline: ThingPipeline) -> None:
     """With its publisher and its number, as a purged queue would lose it."""
     pipeline = thing_pipeline()
-    numbering = Numbering()
-    sent = [numbering.number("q", [to_json(event)])[0] for event in things(*range(6))]
+    sent = confirmed(Numbering(), things(*range(6)))
     arrives = [sent[position].body for position in (1, 2, 5)]
     pipeline.queue.publish(queue_name(pipeline), arrives)
     pipeline.process_events()
@@ -103,6 +112,83 @@ def test_a_message_that_got_lost_on_its_way_is_reported(thing_pipeline: ThingPip
     pipeline.queue.publish(queue_name(pipeline), late)
     pipeline.process_events()
     assert balance(pipeline).is_closed
+
+
+def test_what_a_killed_publisher_was_sending_is_no_loss(thing_pipeline: ThingPipeline) -> None:
+    """Of several messages under way at once some arrive; nobody was told that the others were."""
+    pipeline = thing_pipeline()
+    numbering = Numbering()
+    first, second = confirmed(numbering, things(1, 2))
+    under_way = [numbering.number("q", [to_json(event)])[0] for event in things(3, 4, 5, 6)]
+    arrives = [second, under_way[1], under_way[3]]
+    pipeline.queue.publish(queue_name(pipeline), [message.body for message in arrives])
+    pipeline.process_events()
+    found = balance(pipeline)
+    # The first one was taken, and got lost.
+    assert [(hole.first, hole.last) for hole in found.missing] == [(1, 1)]
+    assert [(hole.first, hole.last) for hole in found.unsettled] == [(3, 3), (5, 5)]
+    pipeline.queue.publish(queue_name(pipeline), [first.body])
+    pipeline.process_events()
+    assert balance(pipeline).is_closed
+    # It lives, and goes on: what it was told is taken is missing from here on.
+    numbering.confirm(under_way)
+    (seventh,) = confirmed(numbering, things(7))
+    pipeline.queue.publish(queue_name(pipeline), [seventh.body])
+    pipeline.process_events()
+    found = balance(pipeline)
+    assert [(hole.first, hole.last) for hole in found.missing] == [(3, 3), (5, 5)]
+    assert (found.unsettled, found.is_closed) == ((), False)
+
+
+def test_a_message_that_does_not_say_what_is_settled_speaks_of_all_before(
+    thing_pipeline: ThingPipeline,
+) -> None:
+    """As those of an earlier version do; what is no number says nothing either."""
+    pipeline = thing_pipeline()
+    for number, settled in enumerate([None, True, "1", 9, -1], 2):
+        message = {"publisher": str(number), "sequence": 2, "settled": settled, "events": []}
+        pipeline.queue.publish(queue_name(pipeline), [json.dumps(message).encode()])
+    assert pipeline.process_events().types["thing"].error == ""
+    assert [(hole.first, hole.last) for hole in balance(pipeline).missing] == [(1, 1)] * 5
+
+
+def test_an_event_that_fails_when_its_message_comes_again_is_no_surplus(
+    thing_pipeline: ThingPipeline,
+) -> None:
+    """It is stored and also a dead letter, whose replay changes nothing: it was accepted once."""
+    calls = []
+
+    def fail_at_the_second(event: Event) -> Event:
+        calls.append(event)
+        if len(calls) > 1:
+            raise RuntimeError("what it looks up is away")
+        return event
+
+    pipeline = thing_pipeline(preprocessors=[fail_at_the_second])
+    (message,) = confirmed(Numbering(), things(1))
+    for _ in range(2):
+        pipeline.queue.publish(queue_name(pipeline), [message.body])
+        pipeline.process_events()
+    assert len(pipeline.dead_letters.list()) == 1
+    assert (balance(pipeline).accepted, balance(pipeline).is_closed) == (1, True)
+
+
+def test_what_is_too_much_in_one_hour_is_no_duplicate_of_another(
+    thing_pipeline: ThingPipeline,
+) -> None:
+    """More events were stored than accepted, though the day has fewer than came in."""
+    pipeline = thing_pipeline()
+    for _ in range(2):
+        pipeline.publish("thing", things(1, 2, 3))
+    other = {"event_id": "o", "timestamp": "2016-12-18T11:00:00Z", "value": 4}
+    pipeline.publish("thing", [other])
+    pipeline.process_events()
+    (document,) = (
+        each for each in stored_documents(pipeline, "thing") if each.body["event_id"] == "o"
+    )
+    body = {**document.body, "event_id": "forged"}
+    pipeline.store.bulk([Put(document.index, "forged", body, 1)])
+    assert balance(pipeline).surplus == {"2016-12-18T11:00:00.000Z": 1}
 
 
 def test_what_is_stored_and_was_never_accepted_is_reported(thing_pipeline: ThingPipeline) -> None:
@@ -151,8 +237,8 @@ def refusing(
     """Give a pipeline with a buffer of three events, and its queue, which may refuse."""
     monkeypatch.setattr(publishing, "RESEND_SECONDS", 0.05)
     pipeline = embedded_pipeline(settings={"STATS_BUFFER_EVENTS": 3})
-    queue = Refusing(pipeline.publisher._queue)
-    pipeline.publisher._queue = queue  # type: ignore[assignment]
+    outlet = pipeline.publisher._outlet
+    outlet._queue = queue = Refusing(outlet._queue)  # type: ignore[assignment]
     return pipeline, queue
 
 
@@ -303,12 +389,14 @@ def test_the_command_shows_the_balance_and_fails_where_it_does_not_close(
     assert good.exit_code == 0
     assert good.stdout.splitlines()[1].split() == ["thing", "2", "2", "0", "0", "0"]
     numbering = Numbering()
-    (_, second) = numbering.number("q", [b"1"]), numbering.number("q", [b"2"])
-    pipeline.queue.publish(queue_name(pipeline), [second[0].body])
+    _, second = confirmed(numbering, things(1, 2))
+    _, fourth = (numbering.number("q", [b"{}"])[0] for _ in range(2))
+    pipeline.queue.publish(queue_name(pipeline), [second.body, fourth.body])
     pipeline.process_events()
     bad = runner.invoke(stats, ["balance"])
     assert bad.exit_code == 1
-    assert f"message 1 of {decode(second[0].body).publisher}" in bad.output
+    assert f"message 1 of {decode(second.body).publisher}" in bad.output
+    assert "1 message was being sent when the publisher ended" in bad.output
     data = json.loads(runner.invoke(stats, ["balance", "--json"]).stdout)
     assert (data["is_closed"], len(data["types"]["thing"]["missing"])) == (False, 1)
 
@@ -318,9 +406,8 @@ def test_times_of_the_ledger_are_when_a_message_was_processed(
 ) -> None:
     """A hole says since when it is known."""
     pipeline = thing_pipeline()
-    numbering = Numbering()
-    numbering.number("q", [b"1"])
-    pipeline.queue.publish(queue_name(pipeline), [numbering.number("q", [b"{}"])[0].body])
+    _, second = confirmed(Numbering(), things(1, 2))
+    pipeline.queue.publish(queue_name(pipeline), [second.body])
     before = datetime.now(UTC)
     pipeline.process_events()
     (hole,) = balance(pipeline).missing

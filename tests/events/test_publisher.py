@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from scripts.services.server import wait_until
-from stats_pipeline.errors import QueueUnavailable
+from stats_pipeline.errors import MessageRefused, QueueUnavailable
+from stats_pipeline.events import buffer
 from stats_pipeline.events import publisher as module
 from stats_pipeline.events.envelope import LARGEST_EVENT_BYTES, to_json
 from stats_pipeline.events.messages import MESSAGE_BYTES, Numbering, decode
@@ -20,14 +21,19 @@ EVENT = {"event_id": "e", "timestamp": "2016-12-18T10:00:00.000Z"}
 
 
 class MoodyQueue(SqliteQueue):
-    """A queue that takes nothing under some names, as one that is full or out of reach."""
+    """A queue that takes nothing under some names, or no message with some content."""
 
     takes_nothing: frozenset[str] = frozenset()
+    takes_no: bytes | None = None
+    asked = 0
 
     def publish(self, name: str, bodies: Sequence[bytes]) -> None:
         """Take messages, or not."""
+        self.asked += 1
         if name in self.takes_nothing:
             raise QueueUnavailable(f"{name} takes nothing")
+        if self.takes_no and any(self.takes_no in body for body in bodies):
+            raise MessageRefused("too large")
         super().publish(name, bodies)
 
     def has(self, name: str, number: int) -> None:
@@ -89,6 +95,67 @@ def test_a_queue_that_takes_nothing_does_not_keep_the_spool_of_others(
     assert publisher.spooled() == 1
 
 
+def test_a_queue_that_took_nothing_is_not_asked_again_by_those_who_publish(
+    publisher: Publisher, queue: MoodyQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would wait for it; the background thread finds out when it takes something again."""
+    monkeypatch.setattr(module, "RESEND_SECONDS", 1_000)
+    queue.takes_nothing = frozenset({"x"})
+    publisher.publish("x", [EVENT])
+    queue.has("y", 0)
+    # The thread has its try, and none after it.
+    publisher.flush(PATIENCE_SECONDS)
+    asked = queue.asked
+    for _ in range(10):
+        publisher.publish("x", [EVENT])
+    assert (queue.asked, publisher.spooled()) == (asked, 11)
+    publisher.publish("y", [EVENT])
+    assert queue.depth("y") == 1
+    queue.takes_nothing = frozenset()
+    assert publisher.flush(PATIENCE_SECONDS)
+    publisher.publish("x", [EVENT])
+    assert (queue.depth("x"), publisher.counts["sent"]) == (12, 2)
+
+
+def test_a_message_that_is_refused_for_good_costs_only_itself(
+    publisher: Publisher, queue: MoodyQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Those that were sent with it, and those behind it in the spool, are sent all the same."""
+    queue.takes_no = b"huge"
+    huge = {**EVENT, "event_id": "huge"}
+    filler = {**EVENT, "text": "x" * MESSAGE_BYTES}
+    publisher.publish("x", [EVENT, filler, huge, filler])
+    publisher.publish("x", [EVENT])
+    assert not publisher.flush(PATIENCE_SECONDS)
+    assert publisher.spooled() == 1
+    assert "stays in the spool: too large" in caplog.text
+    queue.takes_no = None
+    assert publisher.flush(PATIENCE_SECONDS)
+    assert publisher.spooled() == 0
+
+
+def test_large_events_are_not_all_kept_in_memory(
+    tmp_path: Path, queue: MoodyQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A buffer of many events has a limit in bytes too; what exceeds it goes to the spool."""
+    monkeypatch.setattr(buffer, "BUFFER_BYTES", 3 * len(to_json(EVENT)))
+    is_free = threading.Event()
+    send = queue.publish
+
+    def hang(name: str, bodies: Sequence[bytes]) -> None:
+        is_free.wait()
+        send(name, bodies)
+
+    monkeypatch.setattr(queue, "publish", hang)
+    publisher = Publisher(queue, SqliteQueue(tmp_path / "spool.db"), buffer_events=1_000)
+    for _ in range(10):
+        publisher.emit("x", [EVENT])
+    assert publisher.spooled() >= 7
+    is_free.set()
+    publisher.close()
+    assert publisher.spooled() + queue.depth("x") == 8
+
+
 def test_a_child_of_multiprocessing_sends_the_rest_when_it_ends(
     publisher: Publisher, queue: MoodyQueue
 ) -> None:
@@ -104,16 +171,16 @@ def test_a_spool_that_never_ends_does_not_keep_what_is_emitted(
     publisher: Publisher, queue: MoodyQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is in memory is lost with the process, so it gets its turn in between."""
-    send = queue.publish
+    send, spool = queue.publish, publisher._outlet._spool
+    assert spool is not None
 
     def refill(name: str, bodies: Sequence[bytes]) -> None:
         if name == "x" and not queue.depth("y"):
-            assert publisher._spool is not None
-            publisher._spool.publish("x", [b"more"])
+            spool.publish("x", [b"more"])
         send(name, bodies)
 
     monkeypatch.setattr(queue, "publish", refill)
-    publisher._spool.publish("x", [b"first"])  # type: ignore[union-attr]
+    spool.publish("x", [b"first"])
     publisher.emit("x", [EVENT])
     wait_until(lambda: queue.depth("x") > 2, timeout_seconds=PATIENCE_SECONDS)
     publisher.emit("y", [EVENT])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ downloaded = Namespace().signal("downloaded")
 
 #: How many events a buffered host fires before it waits for them.
 FLUSHED_EVENTS = 20
+
+THREADS = 6
 
 
 def build(event: Event, _sender: object, *, number: int) -> Event:
@@ -49,6 +53,20 @@ def fire(pipeline: Pipeline, *, first: int, report: Path) -> None:
         for number in count(first):
             downloaded.send(None, number=number)
             confirmed.write(b"%d\n" % number)
+
+
+def fire_from_threads(pipeline: Pipeline, *, first: int, report: Path) -> None:
+    """Do the same in several threads, which send at the same time."""
+    pipeline.connect(_from_anybody)
+
+    def work(numbers: Iterable[int]) -> None:
+        with report.open("ab", buffering=0) as confirmed:
+            for number in numbers:
+                downloaded.send(None, number=number)
+                confirmed.write(b"%d\n" % number)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(work, [count(first + n, THREADS) for n in range(THREADS)]))
 
 
 def fire_and_flush(pipeline: Pipeline, *, first: int, report: Path) -> None:

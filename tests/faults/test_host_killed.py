@@ -16,7 +16,7 @@ import pytest
 from scripts.services.server import wait_until
 from stats_pipeline.pipeline import Pipeline
 from tests.faults.conftest import Host, Start
-from tests.faults.firing import FIRING, fire, fire_and_flush
+from tests.faults.firing import FIRING, fire, fire_and_flush, fire_from_threads
 from tests.faults.traffic import assert_at_rest, downloads, expected_of
 from tests.support import Backend, stored_events
 
@@ -40,6 +40,8 @@ CASES: list[tuple[str, str, Callable[..., None]]] = [
     ("embedded", "confirmed", fire),
     ("broker up", "confirmed", fire),
     ("broker down", "confirmed", fire),
+    ("embedded", "confirmed", fire_from_threads),
+    ("broker up", "confirmed", fire_from_threads),
     ("embedded", "buffered", fire_and_flush),
     ("broker up", "buffered", fire_and_flush),
 ]
@@ -95,15 +97,33 @@ def test_a_host_that_forks_with_a_full_buffer_and_ends_loses_nothing(
     place: str,
 ) -> None:
     """Neither what was in the buffer at the fork, once, nor what both sides fire behind it."""
+    run_main("firing", where(place, home(place)), tmp_path, index_prefix)
+    assert_at_rest(host(home(place)), expected_of(downloads(300)))
+
+
+@pytest.mark.parametrize("place", ["embedded", "broker up", "broker down"])
+def test_what_is_emitted_when_the_process_is_all_but_over_is_not_lost(
+    home: Callable[[str], Backend],
+    host: Host,
+    tmp_path: Path,
+    index_prefix: str,
+    place: str,
+) -> None:
+    """An exit handler of the host may run after ours, when no thread would send anything more."""
+    run_main("late", where(place, home(place)), tmp_path, index_prefix)
+    assert_at_rest(host(home(place)), expected_of(downloads(2)))
+
+
+def run_main(module: str, place: Backend, folder: Path, prefix: str) -> None:
+    """Run a host's `main` in a process of its own, to its end."""
     configuration = {
-        "instance_path": str(tmp_path),
-        "STATS_INDEX_PREFIX": index_prefix,
-        **where(place, home(place)).settings,
+        "instance_path": str(folder),
+        "STATS_INDEX_PREFIX": prefix,
+        **place.settings,
     }
     # By its own name, since its signal is looked for there.
-    command = [sys.executable, "-c", "from tests.faults.firing import main; main()"]
+    command = [sys.executable, "-c", f"from tests.faults.{module} import main; main()"]
     subprocess.run([*command, json.dumps(configuration)], cwd=CHECKOUT, check=True, timeout=60)
-    assert_at_rest(host(home(place)), expected_of(downloads(300)))
 
 
 def where(place: str, home: Backend) -> Backend:

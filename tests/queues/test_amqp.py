@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from amqp.exceptions import PreconditionFailed
 from kombu.connection import Connection
 
+from scripts.services import start_rabbitmq
 from scripts.services.server import free_ports, wait_until
-from stats_pipeline.errors import QueueRefused, QueueUnavailable
+from stats_pipeline.errors import MessageRefused, QueueRefused, QueueUnavailable
 from stats_pipeline.queues.amqp import AmqpQueue
 from stats_pipeline.queues.amqp.connections import MOST_IDLE
 from stats_pipeline.queues.amqp.consumer import FIRST_HELD, HELD_BYTES, MOST_HELD
@@ -212,6 +214,18 @@ def test_acknowledging_to_a_dead_broker_is_an_error_and_the_messages_come_back(
     wait_until(is_all_delivered, timeout_seconds=WITHIN_SECONDS)
     assert sorted(got) == [b"a", b"b"]
     queue.close()
+
+
+def test_a_message_that_is_too_large_for_the_broker_is_refused(tmp_path: Path) -> None:
+    """With the setting to raise; smaller ones are taken as before."""
+    server = start_rabbitmq(tmp_path, configuration="max_message_size = 1000")
+    queue = AmqpQueue(server.url)
+    with pytest.raises(MessageRefused, match="max_message_size"):
+        queue.publish("things", [b"a", bytes(2_000), b"b"])
+    queue.publish("things", [b"c"])
+    assert b"c" in drain(queue, "things")
+    queue.close()
+    server.kill()
 
 
 @pytest.mark.slow

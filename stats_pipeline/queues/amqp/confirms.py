@@ -17,7 +17,7 @@ class ConfirmedChannel:
 
     Args:
         channel: of py-amqp, and of nobody else.
-        timeout_seconds: until a broker that does not confirm is given up.
+        timeout_seconds: until a broker that confirms nothing is given up.
     """
 
     def __init__(self, channel: Any, *, timeout_seconds: float) -> None:
@@ -46,10 +46,15 @@ class ConfirmedChannel:
             self._channel.basic_publish(
                 message, exchange=exchange, routing_key=routing_key, mandatory=True
             )
-        deadline = time.monotonic() + self._timeout_seconds
         while self._open:
-            self._channel.connection.drain_events(timeout=max(0, deadline - time.monotonic()))
+            self._wait_for_answer()
         return self._not_taken
+
+    def _wait_for_answer(self) -> None:
+        number = len(self._open)
+        deadline = time.monotonic() + self._timeout_seconds
+        while len(self._open) == number:
+            self._channel.connection.drain_events(timeout=max(0, deadline - time.monotonic()))
 
     def _on_ack(self, tag: int, multiple: bool) -> None:
         self._answered(tag, multiple)

@@ -18,8 +18,12 @@ from stats_pipeline.urls import without_password
 #: Until a broker that is not there is given up.
 CONNECT_SECONDS = 5
 
-#: Until a broker that does not answer a command, or does not confirm, is given up.
+#: Until a broker that does not answer a command is given up.
 ANSWER_SECONDS = 15
+
+#: Until one that confirms no message is given up; what it has taken nevertheless comes twice, which
+#: is harmless.
+CONFIRM_SECONDS = 5
 
 #: Connections that are kept while nobody uses them. Hundreds of greenlets may publish at once.
 MOST_IDLE = 20
@@ -60,7 +64,7 @@ class Link:
     @cached_property
     def confirmed_channel(self) -> ConfirmedChannel:
         """Return this connection's channel for publishing, opened on first use."""
-        return ConfirmedChannel(self.channel(), timeout_seconds=ANSWER_SECONDS)
+        return ConfirmedChannel(self.channel(), timeout_seconds=CONFIRM_SECONDS)
 
     def channel(self) -> Any:
         """Open a channel of its own."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from amqp.exceptions import AccessRefused, AMQPError, NotAllowed, PreconditionFailed
 from kombu.exceptions import OperationalError
 
-from stats_pipeline.errors import QueueError, QueueRefused, QueueUnavailable
+from stats_pipeline.errors import MessageRefused, QueueError, QueueRefused, QueueUnavailable
 
 
 @contextmanager
@@ -27,6 +27,11 @@ def _translate(error: Exception, server: str) -> QueueError:
         return QueueRefused(
             f"RabbitMQ at {server} has this queue or exchange with other arguments ({reason}): let "
             "the workers empty it, delete it, and it is declared anew"
+        )
+    if isinstance(error, PreconditionFailed) and "message size" in reason:
+        return MessageRefused(
+            f"RabbitMQ at {server} takes no message of this size ({reason}): raise its setting "
+            "max_message_size, or the limit of its policy, to 4 MB"
         )
     if isinstance(error, AccessRefused | NotAllowed):
         return QueueRefused(
