@@ -1,4 +1,4 @@
-"""What a row holds: counts, metrics, copied fields, intervals and zones."""
+"""What a row holds: counts, metrics and copied fields."""
 
 from typing import Any
 
@@ -119,21 +119,6 @@ def test_every_metric_computes_what_it_says(make: Make) -> None:
     assert "smallest" not in second
 
 
-def test_W15_uniques_of_a_day_are_exact_however_many(make: Make) -> None:
-    """5,000 visitors are 5,000, not about 5,000."""
-    pipeline = make(aggregations={"pages-agg": {"metrics": {"people": ("unique", "visitor_id")}}})
-    events = [
-        {"timestamp": "2017-01-01T00:00:00Z", "page": f"p{n % 2}", "visitor_id": f"v{n % 5000}"}
-        for n in range(7_500)
-    ]
-    take(pipeline, events)
-    update(pipeline)
-    assert table(pipeline, field="people") == {
-        ("2017-01-01", "p0"): 2500,
-        ("2017-01-01", "p1"): 2500,
-    }
-
-
 def test_A004_40_copied_fields_come_from_the_newest_event_or_a_function(make: Make) -> None:
     """A field is copied from the newest event; a function is given that event."""
     config = {
@@ -206,82 +191,6 @@ def test_A004_43_B19_robots_are_left_out_unless_the_modifiers_say_otherwise(make
     pipeline.update()
     assert table(pipeline, "people-agg") == {("2017-01-01", "a"): 2}
     assert table(pipeline, "all-agg") == {("2017-01-01", "a"): 5}
-
-
-@pytest.mark.parametrize(
-    ("interval", "expected"),
-    [
-        (
-            "hour",
-            {("2017-01-01T10:00", "a"): 2, ("2017-01-01T11:00", "a"): 1, ("2017-02-28", "a"): 1},
-        ),
-        ("day", {("2017-01-01", "a"): 3, ("2017-02-28", "a"): 1}),
-        ("week", {("2016-12-26", "a"): 3, ("2017-02-27", "a"): 1}),
-        ("month", {("2017-01-01", "a"): 3, ("2017-02-01", "a"): 1}),
-        ("quarter", {("2017-01-01", "a"): 4}),
-        ("year", {("2017-01-01", "a"): 4}),
-        ("all", {("1970-01-01", "a"): 4}),
-    ],
-)
-def test_A004_42_W4_every_interval_works(
-    make: Make, interval: str, expected: dict[tuple[str, str], int]
-) -> None:
-    """Rows can be as long as an hour or as all time."""
-    config = {"aggregation_interval": interval, "index_interval": "year"}
-    pipeline = make(aggregations={"pages-agg": config})
-    take(
-        pipeline,
-        visits(
-            ("2017-01-01T10:00:00Z", "a"),
-            ("2017-01-01T10:59:59.999Z", "a"),
-            ("2017-01-01T11:00:00Z", "a"),
-        ),
-    )
-    update(pipeline)
-    pipeline.clock.advance(60 * 86_400)  # type: ignore[attr-defined]
-    take(pipeline, visits(("2017-02-28T00:00:00Z", "a")))
-    update(pipeline)
-    assert table(pipeline) == expected
-
-
-@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Europe/Zurich", "America/St_Johns"])
-def test_days_begin_at_midnight_of_the_aggregations_zone(make: Make, zone: str) -> None:
-    """Also where a UTC hour belongs to two days; late events of that hour heal both."""
-    pipeline = make(aggregations={"pages-agg": {"time_zone": zone, "aggregation_interval": "day"}})
-    midnight = {"Asia/Kolkata": "18:30", "Europe/Zurich": "23:00", "America/St_Johns": "03:30"}[
-        zone
-    ]
-    hour, minute = midnight.split(":")
-    before = f"2017-01-02T{hour}:{minute}:00Z"
-    take(pipeline, visits((before, "a"), (f"2017-01-02T{hour}:{int(minute) + 5:02d}:00Z", "a")))
-    just_before = (
-        f"2017-01-02T{hour}:{int(minute) - 1:02d}:59Z"
-        if int(minute)
-        else f"2017-01-02T{int(hour) - 1:02d}:59:59Z"
-    )
-    take(pipeline, visits((just_before, "a")))
-    update(pipeline)
-    assert sorted(table(pipeline).values()) == [1, 2]
-    take(pipeline, visits((just_before, "a"), (before, "a")))
-    assert update(pipeline) == {"updated": 2}
-    assert sorted(table(pipeline).values()) == [2, 3]
-    assert update(pipeline) == {}
-
-
-def test_W3_any_iso_timestamp_is_aggregated_on_its_utc_day(make: Make) -> None:
-    """Offsets and fractions neither stop an aggregation nor move an event to another day."""
-    pipeline = make()
-    take(
-        pipeline,
-        visits(
-            ("2017-01-01T23:30:00-05:00", "a"),
-            ("2017-01-02T00:30:00.123456+01:00", "a"),
-            ("2017-01-02", "a"),
-            ("20170102T101010Z", "a"),
-        ),
-    )
-    update(pipeline)
-    assert table(pipeline) == {("2017-01-01", "a"): 1, ("2017-01-02", "a"): 3}
 
 
 def test_more_values_than_a_page_come_out_complete(make: Make) -> None:
