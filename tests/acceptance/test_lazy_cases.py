@@ -80,7 +80,9 @@ print(json.dumps(found))
 """
 
 
-def test_A004_65_each_registry_imports_what_it_names_on_first_use_and_once(tmp_path: Path) -> None:
+def test_A004_65_B32_each_registry_imports_what_it_names_on_first_use_and_once(
+    tmp_path: Path,
+) -> None:
     """An active event type needs signal and builders at start, all else waits for its use."""
     for name, text in SHOP.items():
         path = tmp_path / "lazy_shop" / name

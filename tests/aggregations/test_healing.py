@@ -123,11 +123,14 @@ def test_W7_an_update_up_to_a_day_in_the_future_freezes_nothing(make: Make) -> N
     assert update(pipeline) == {"created": 1, "updated": 1}
 
 
-def test_B16_without_events_there_is_no_row_no_index_and_no_error(make: Make) -> None:
-    """An update before the first event does nothing and creates nothing."""
+def test_B16_without_events_that_count_there_is_no_row_no_index_and_no_error(make: Make) -> None:
+    """An update before the first event does nothing, and one of robots only creates nothing."""
     pipeline = make()
-    assert update(pipeline) == {}
     alias = pipeline.registries.aggregation("pages-agg").alias
+    assert update(pipeline) == {}
+    take(pipeline, visits(("2017-01-01T10:00:00Z", "a"), is_robot=True))
+    report = pipeline.update(["pages-agg"]).aggregations["pages-agg"]
+    assert (report.is_complete, report.intervals, counts(report.as_dict())) == (True, 1, {})
     assert pipeline.store.index_uuids([f"{alias}-2017-01"]) == {}
     assert rows(pipeline) == []
 

@@ -14,7 +14,10 @@ from stats_pipeline.contrib.file_download.signals import file_downloaded
 from stats_pipeline.contrib.record_view.builders import build_record_view
 from stats_pipeline.contrib.record_view.signals import record_viewed
 from stats_pipeline.events.user import add_user
-from tests.support import BROWSER, pipeline_of, stored_events
+from tests.support import BROWSER, Backend, MakeApp, pipeline_of, stored_events
+
+#: What the preprocessors say of who acted.
+VISITOR = ("visitor_id", "unique_session_id")
 
 
 @dataclass
@@ -42,7 +45,14 @@ class Record:
     id: int = 9
 
 
-def test_A004_10_a_download_has_its_time_and_its_file_as_text() -> None:
+@pytest.fixture
+def host(backend: Backend, make_app: MakeApp) -> Flask:
+    """Give a host that counts downloads and views, on both stores and queues."""
+    events: dict[str, Any] = {"file-download": {}, "record-view": {}}
+    return make_app(backend.store_url, backend.broker_url, STATS_EVENTS=events)
+
+
+def test_A004_10_B5_a_download_has_its_time_and_its_file_as_text() -> None:
     """Ids that are numbers in the host are text in the event; the time is ISO 8601 in UTC."""
     before = datetime.now(UTC)
     event = build_file_download({}, None, obj=File(), other="ignored")
@@ -58,14 +68,14 @@ def test_a_file_of_unknown_size_has_none() -> None:
     assert build_file_download({}, None, obj=File(size=0))["size"] == 0
 
 
-def test_a_view_has_its_time_and_its_record_as_text() -> None:
+def test_B5_a_view_has_its_time_and_its_record_as_text() -> None:
     """The identifier by which it was asked for is there beside the record's own id."""
     event = build_record_view({}, None, pid=Pid(), record=Record(), other="ignored")
     assert datetime.fromisoformat(event.pop("timestamp")).utcoffset() is not None
     assert event == {"record_id": "9", "pid_type": "recid", "pid_value": "42"}
 
 
-def test_A004_10_the_user_part_is_that_of_the_request(
+def test_A004_10_B5_the_user_part_is_that_of_the_request(
     make_standalone: Callable[..., Flask],
 ) -> None:
     """Address, agent and user come from the request; the user from the host's own word."""
@@ -87,48 +97,63 @@ def test_nobody_is_known_outside_of_a_request(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signal", "sent", "query", "params", "unique_id"),
+    ("signal", "sent", "query", "params", "expected"),
     [
         (
             file_downloaded,
             {"obj": File()},
             "bucket-file-download-histogram",
             {"bucket_id": 20, "file_key": "file1.txt"},
-            "20_7",
+            {
+                "bucket_id": "20",
+                "file_id": "7",
+                "file_key": "file1.txt",
+                "size": 1_000,
+                "unique_id": "20_7",
+            },
         ),
         (
             record_viewed,
             {"pid": Pid(), "record": Record()},
             "record-view-histogram",
             {"pid_type": "recid", "pid_value": 42},
-            "recid_42",
+            {
+                "record_id": "9",
+                "pid_type": "recid",
+                "pid_value": "42",
+                "unique_id": "recid_42",
+            },
         ),
     ],
 )
-def test_signals_of_two_visitors_become_a_number(
-    app: Flask,
+def test_A004_26_B5_signals_of_two_visitors_become_a_number(
+    host: Flask,
     signal: Any,
     sent: dict[str, Any],
     query: str,
     params: dict[str, Any],
-    unique_id: str,
+    expected: dict[str, Any],
 ) -> None:
-    """From the shipped signal through the shipped registrations to the shipped query."""
-    for address in ("192.0.2.7", "192.0.2.8"):
-        with app.test_request_context(
-            headers={"User-Agent": BROWSER, "Referer": "http://example.org/"},
-            environ_base={"REMOTE_ADDR": address},
+    """From the shipped signal through the shipped registrations to the shipped query.
+
+    Stored are texts for ids, the item, and the page that the request came from, where it says so.
+    """
+    for address, headers in [("192.0.2.7", {"Referer": "http://example.org/"}), ("192.0.2.8", {})]:
+        with host.test_request_context(
+            headers={"User-Agent": BROWSER, **headers}, environ_base={"REMOTE_ADDR": address}
         ):
-            signal.send(app, **sent)
-    assert current_stats.process_events().indexed == 2
-    current_stats.update()
-    answer = current_stats.query(query, **params)
+            signal.send(host, **sent)
+    with host.app_context():
+        assert current_stats.process_events().indexed == 2
+        current_stats.update()
+        answer = current_stats.query(query, **params)
     assert [bucket["value"] for bucket in answer["buckets"]] == [2]
     event_type = "file-download" if signal is file_downloaded else "record-view"
-    for event in stored_events(pipeline_of(app), event_type):
-        assert event["unique_id"] == unique_id
-        assert event["referrer"] == "http://example.org/"
-        assert "ip_address" not in event
+    stored = stored_events(pipeline_of(host), event_type)
+    assert {event.get("referrer") for event in stored} == {"http://example.org/", None}
+    own = {"event_id", "timestamp", "received_at", "is_robot", "referrer", *VISITOR}
+    for event in stored:
+        assert {name: event[name] for name in event.keys() - own} == expected
 
 
 def test_totals_add_up_what_the_histograms_show(app: Flask) -> None:

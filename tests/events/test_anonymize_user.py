@@ -117,25 +117,60 @@ def test_A004_25_the_salt_window_says_how_long_an_id_stays(
     assert noon not in after
 
 
-def test_B11_user_then_session_then_address_and_agent_identify(pipeline: Pipeline) -> None:
-    """D23: the first that is known decides; what comes after it changes nothing."""
-    who = {
-        "user": {"user_id": "u1", "session_id": "s1", "ip_address": "1.1.1.1", "user_agent": "A"},
-        "user elsewhere": {"user_id": "u1", "session_id": "s2", "ip_address": "2.2.2.2"},
-        "session": {"session_id": "s1", "ip_address": "1.1.1.1", "user_agent": "A"},
-        "session elsewhere": {"session_id": "s1", "user_agent": "B"},
-        "client": {"ip_address": "1.1.1.1", "user_agent": "A"},
-        "same client": {"ip_address": "1.1.1.1", "user_agent": "A"},
-        "other agent": {"ip_address": "1.1.1.1", "user_agent": "B"},
-        "other address": {"ip_address": "2.2.2.2", "user_agent": "A"},
-        "address only": {"ip_address": "1.1.1.1"},
-        "agent only": {"user_agent": "A"},
-    }
-    ids = dict(zip(who, ids_of(pipeline, list(who.values())), strict=True))
-    assert ids["user"] == ids["user elsewhere"]
-    assert ids["session"] == ids["session elsewhere"]
-    assert ids["client"] == ids["same client"]
-    assert len(set(ids.values())) == 7
+#: The rows of B11 by name; those without a time are at noon.
+U1, CLIENT = {"user_id": "u1"}, {"ip_address": "1.1.1.1", "user_agent": "A"}
+B11_ROWS = {
+    "user": {**U1, **CLIENT, "session_id": "s1"},
+    "user elsewhere": {**U1, "session_id": "s2", "ip_address": "2.2.2.2", "user_agent": "B"},
+    "user 15:00": {**U1, "timestamp": "2018-01-01T15:00:00"},
+    "user 15:30": {**U1, "timestamp": "2018-01-01T15:30:00"},
+    "session": {**CLIENT, "session_id": "s1"},
+    "session elsewhere": {"session_id": "s1", "user_agent": "B"},
+    "other session": {**CLIENT, "session_id": "s2"},
+    "client": CLIENT,
+    "same client": CLIENT,
+    "client 15:00": {**CLIENT, "timestamp": "2018-01-01T15:00:00"},
+    "other agent": {**CLIENT, "user_agent": "B"},
+    "other address": {**CLIENT, "ip_address": "2.2.2.2"},
+    "address only": {"ip_address": "1.1.1.1"},
+    "other address only": {"ip_address": "2.2.2.2"},
+    "agent only": {"user_agent": "A"},
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (
+            "visitor_id",
+            [
+                {"user", "user elsewhere", "user 15:00", "user 15:30"},
+                {"session", "session elsewhere"},
+                {"client", "same client", "client 15:00"},
+            ],
+        ),
+        (
+            "unique_session_id",
+            [
+                {"user", "user elsewhere"},
+                {"user 15:00", "user 15:30"},
+                {"session", "session elsewhere"},
+                {"client", "same client"},
+            ],
+        ),
+    ],
+)
+def test_B11_user_then_session_then_address_and_agent_identify(
+    pipeline: Pipeline, key: str, expected: list[set[str]]
+) -> None:
+    """D23: the first that is known decides, and what comes after it changes nothing.
+
+    The id of the session changes with the hour as well, that of the visitor does not.
+    """
+    together: dict[str, set[str]] = {}
+    for name, found in zip(B11_ROWS, ids_of(pipeline, list(B11_ROWS.values()), key), strict=True):
+        together.setdefault(found, set()).add(name)
+    assert [names for names in together.values() if len(names) > 1] == expected
 
 
 def test_W14_fifty_addresses_are_fifty_visitors(pipeline: Pipeline) -> None:

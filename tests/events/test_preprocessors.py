@@ -1,9 +1,11 @@
 """The chain of preprocessors: their order, and what dropping and failing in it mean."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from stats_pipeline import Drop
+from stats_pipeline.clock import ManualClock
 from stats_pipeline.events.preprocessors import build_file_unique_id, build_record_unique_id
 from tests.events.conftest import ThingPipeline
 from tests.support import stored_events
@@ -20,12 +22,18 @@ def tracing(letter: str) -> Callable[[Record], Record]:
     return trace
 
 
-def test_A004_19_A004_20_B6_all_run_in_the_listed_order_on_the_result_of_the_one_before(
+def test_A004_20_B6_all_run_in_the_listed_order_on_the_result_of_the_one_before(
     thing_pipeline: ThingPipeline,
 ) -> None:
-    """100 events pass three preprocessors; the listed ones take the place of the defaults."""
-    pipeline = thing_pipeline(preprocessors=[tracing("a"), tracing("b"), tracing("c")])
+    """100 events pass three preprocessors; the listed ones take the place of the defaults.
+
+    When each was taken is stored with it, as `received_at`.
+    """
+    chain = [tracing("a"), tracing("b"), tracing("c")]
+    clock = ManualClock(datetime(2017, 1, 1, 12, 30, tzinfo=UTC))
+    pipeline = thing_pipeline(preprocessors=chain, clock=clock)
     pipeline.publish("thing", [{"value": number} for number in range(100)])
+    clock.advance(3_600)
     report = pipeline.process_events(["thing"])
     assert (report.taken, report.indexed) == (100, 100)
     stored = stored_events(pipeline, "thing")
@@ -33,6 +41,7 @@ def test_A004_19_A004_20_B6_all_run_in_the_listed_order_on_the_result_of_the_one
     assert {event["value"] for event in stored} == set(range(100))
     assert not any("visitor_id" in event for event in stored)
     assert all(event["is_robot"] is False for event in stored)
+    assert {event["received_at"] for event in stored} == {"2017-01-01T12:30:00.000Z"}
 
 
 def test_A004_21_what_is_dropped_is_counted_by_reason_and_goes_no_further(

@@ -40,13 +40,14 @@ def used() -> NamedSignal:
 
 
 @pytest.fixture
-def host(embedded: Backend, make_app: MakeApp, thing: Thing, used: NamedSignal) -> MakeHost:
+def host(backend: Backend, make_app: MakeApp, thing: Thing, used: NamedSignal) -> MakeHost:
     """Give a function that makes a host which records `used` as `thing` with these builders."""
 
     def make(*builders: Any, signal: Any = used, **settings: Any) -> Flask:
         keys = {"signal": signal, "event_builders": list(builders)}
         events = {"thing": thing(keys=keys)}
-        return make_app(embedded.store_url, **{"STATS_EVENTS": events, **settings})
+        place = (backend.store_url, backend.broker_url)
+        return make_app(*place, **{"STATS_EVENTS": events, **settings})
 
     return make
 
@@ -105,13 +106,14 @@ def test_A004_12_without_a_result_of_the_builders_nothing_is_published(
 
 
 def test_A004_13_T004_01_each_signal_makes_events_of_its_own_type_by_its_own_builders(
-    embedded: Backend, make_app: MakeApp, thing: Thing
+    backend: Backend, make_app: MakeApp, thing: Thing
 ) -> None:
     """Two event types with two signals never mix, whichever was registered last."""
     signals = Namespace()
     first, second = signals.signal("first"), signals.signal("second")
     app = make_app(
-        embedded.store_url,
+        backend.store_url,
+        backend.broker_url,
         STATS_EVENTS={
             "thing": thing(keys={"signal": first, "event_builders": [add_value]}),
             "other": thing(keys={"signal": second, "event_builders": [add_value, add_one]}),

@@ -131,8 +131,8 @@ def test_too_many_buckets_are_refused_with_the_way_out(downloads: RowsOfDownload
     assert len(downloads.run(query, interval="year", **params)["buckets"]) == 1100
 
 
-def test_a_range_is_half_open_by_the_start_of_rows(e004: RowsOfDownloads) -> None:
-    """A date-time as end is exclusive, and an offset is converted to UTC."""
+def test_A004_55_a_range_is_half_open_by_the_start_of_rows(e004: RowsOfDownloads) -> None:
+    """Each bound alone or both; a date-time as end is exclusive, an offset is converted to UTC."""
     query = open_histogram()
     assert numbers(e004.run(query, end_date="2016-12-19T00:00:00Z")) == {"2016-12-18": 5}
     shifted = e004.run(query, start_date="2016-12-19T01:00:00+01:00")
@@ -155,7 +155,7 @@ def test_B28_bounds_come_back_as_aware_utc(e004: RowsOfDownloads) -> None:
     assert again == first
 
 
-def test_rows_of_an_hour_make_hours_and_days(downloads: RowsOfDownloads) -> None:
+def test_A004_54_rows_of_an_hour_make_hours_and_days(downloads: RowsOfDownloads) -> None:
     """An interval may be as short as the rows, and is a day by default."""
     hours = downloads.of("hour")
     hours.write({"timestamp": "2016-12-18T10:00"}, {"timestamp": "2016-12-18T12:00", "count": 2})
@@ -171,10 +171,11 @@ def test_rows_of_an_hour_make_hours_and_days(downloads: RowsOfDownloads) -> None
         ("week", "month", "must be one of week,"),
         ("month", "week", "month, quarter, year"),
         ("day", "all", "day, week, month, quarter, year"),
+        ("day", "fortnight", "day, week, month, quarter, year, not 'fortnight'"),
         ("day", ["day"], "day, week, month, quarter, year"),
     ],
 )
-def test_an_interval_that_does_not_consist_of_rows_is_refused(
+def test_A004_54_an_interval_that_does_not_consist_of_rows_is_refused(
     downloads: RowsOfDownloads, rows: Any, interval: Any, allowed: str
 ) -> None:
     """Shorter than the rows, straddling them, or unknown: 400 with the intervals that work."""
@@ -216,21 +217,27 @@ def test_a_bare_end_date_ends_with_its_own_day_when_clocks_change(
     assert answer["end_date"] == "2017-03-26T22:00:00.000Z"
 
 
-def test_copied_fields_come_from_the_newest_row_of_a_bucket(downloads: RowsOfDownloads) -> None:
-    """A renamed file shows its last name, also through a callable; a missing field is null."""
+def test_A004_56_W6_copied_fields_come_from_the_newest_row_of_a_bucket(
+    downloads: RowsOfDownloads,
+) -> None:
+    """A renamed file shows its last name, also through a callable; a missing field is null.
+
+    Newest is the latest day, whatever the dimension says and in whatever order rows were written.
+    """
     downloads.write(
-        {"timestamp": "2016-12-18", "bucket_id": "20", "file_key": "old.txt"},
-        {"timestamp": "2016-12-19", "bucket_id": "20", "file_key": "new.txt"},
+        {"timestamp": "2016-12-18", "file_id": "z", "file_key": "old.txt"},
+        {"timestamp": "2016-12-19", "file_id": "b", "file_key": "new.txt"},
+        {"timestamp": "2016-12-17", "file_id": "a", "file_key": "oldest.txt", "size_class": 1},
     )
     query = open_histogram(
         copy_fields={
             "name": "file_key",
             "upper": lambda row: row["file_key"].upper(),
-            "f": "file_id",
+            "class": "size_class",
         }
     )
     (bucket,) = downloads.run(query, interval="month")["buckets"]
-    assert (bucket["name"], bucket["upper"], bucket["f"]) == ("new.txt", "NEW.TXT", None)
+    assert (bucket["name"], bucket["upper"], bucket["class"]) == ("new.txt", "NEW.TXT", None)
 
 
 def test_B26_two_a_day_for_seven_days_make_seven_buckets_of_two(

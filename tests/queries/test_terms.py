@@ -46,7 +46,9 @@ def test_A004_61_without_rows_the_answer_has_its_full_shape(downloads: RowsOfDow
     }
 
 
-def test_buckets_nest_level_by_level_and_have_copied_fields(e004: RowsOfDownloads) -> None:
+def test_A004_56_buckets_nest_level_by_level_and_have_the_fields_of_their_newest_row(
+    e004: RowsOfDownloads,
+) -> None:
     """Each level has its field, each bucket its value and what its newest row says."""
     answer = e004.run(terms("bucket_id", "file_key", copy_fields={"id": "file_id"}))
     assert answer["id"] == "f-1"

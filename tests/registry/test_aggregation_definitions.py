@@ -41,6 +41,25 @@ def test_A004_38_43_what_is_left_out_has_the_documented_default(define: Any) -> 
     assert definition.event.name == "thing"
 
 
+def test_A004_38_what_is_said_is_taken_and_a_client_is_refused(define: Any) -> None:
+    """Each key takes effect; there is one store for all of an app, so a client is no key."""
+    definition = define(
+        aggregation_field=["item", "size"],
+        aggregation_interval="month",
+        index_interval="year",
+        time_zone="Europe/Zurich",
+        copy_fields={"price": "ratio"},
+        query_modifiers=[],
+    )
+    config = definition.config
+    assert (config.event, config.aggregation_field) == ("thing", ("item", "size"))
+    assert (config.aggregation_interval, config.index_interval) == ("month", "year")
+    assert str(config.time_zone) == "Europe/Zurich"
+    assert (config.copy_fields, definition.modifiers) == ({"price": "ratio"}, ())
+    with pytest.raises(DefinitionError, match=r"'thing-agg' of .*unknown key 'client'"):
+        _ = define(client=object()).config
+
+
 def test_rows_have_a_field_for_everything_that_is_declared(define: Any) -> None:
     """Dimensions and copies have the event's types, metrics the type of what they compute."""
     definition = define(

@@ -87,23 +87,24 @@ def test_the_host_overrides_aggregations_and_queries_likewise(
     assert query.permits({})
 
 
-def test_A004_63_64_each_setting_may_hold_complete_registrations(
+def test_A004_63_64_each_setting_may_hold_complete_registrations_alone(
     registries: MakeRegistries, templates: str
 ) -> None:
-    """No package is needed; the name may be left out, since it is the key."""
-    made = registries(
-        STATS_EVENTS={"thing": {"templates": templates}},
-        STATS_AGGREGATIONS={
-            "thing-agg": {
-                "aggregation_name": "thing-agg",
-                "templates": "",
-                "aggregator_config": {"event": "thing", "aggregation_field": "item"},
-            }
-        },
-        STATS_QUERIES={"things": {"query_class": "builtins:dict", "permission": allow_everyone}},
-    )
+    """No package is needed, nor the other two; the name may be left out, since it is the key.
+
+    An aggregation may count events that are registered elsewhere, and are not active here.
+    """
+    made = registries(STATS_EVENTS={"thing": {"templates": templates}})
     assert made.event_type("thing").template.types["item"] == "keyword"
-    assert made.aggregation("thing-agg").template.types["item"] == "keyword"
+    by_file = {
+        "aggregation_name": "thing-agg",
+        "templates": "",
+        "aggregator_config": {"event": "file-download", "aggregation_field": "file_id"},
+    }
+    made = registries(STATS_AGGREGATIONS={"thing-agg": by_file})
+    assert made.aggregation("thing-agg").template.types["file_id"] == "keyword"
+    query = {"query_class": "builtins:dict", "permission": allow_everyone}
+    made = registries(STATS_QUERIES={"things": query})
     assert made.query("things").permits({})
 
 

@@ -50,7 +50,7 @@ def test_A004_65_an_app_without_active_events_imports_nothing_of_a_registration(
     assert not modules & set(HEAVY)
 
 
-def test_A004_65_an_active_event_type_imports_its_signal_and_builders_only() -> None:
+def test_A004_65_B32_an_active_event_type_imports_its_signal_and_builders_only() -> None:
     """Preprocessors, indexer, store and queue wait for the process that works on events."""
     modules = modules_after(
         APP + "app.config['STATS_EVENTS'] = {'file-download': {}}; StatsPipeline(app)"
@@ -61,8 +61,8 @@ def test_A004_65_an_active_event_type_imports_its_signal_and_builders_only() -> 
     assert not modules & set(HEAVY)
 
 
-def test_A004_65_a_registration_is_read_once() -> None:
-    """What was loaded stays, for each app of its own (B32: the same query however often asked)."""
+def test_A004_65_B32_a_registration_is_read_once() -> None:
+    """What was loaded stays, for each app of its own: the same query however often it is asked."""
     from stats_pipeline.registry import Registries
     from stats_pipeline.settings import read_settings
 
