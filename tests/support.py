@@ -1,6 +1,7 @@
 """What tests of the whole pipeline share: places to run in, apps, pipelines, the events of E004."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -86,12 +87,8 @@ def embedded(tmp_path: Path) -> Backend:
 @pytest.fixture
 def distributed(elasticsearch_url: str, amqp_url: str, index_prefix: str) -> Iterator[Backend]:
     """Give Elasticsearch and RabbitMQ; what has the test's prefix is deleted behind it."""
-    yield Backend(elasticsearch_url, amqp_url)
-    with Elasticsearch(elasticsearch_url) as api:
-        api.options(ignore_status=404).indices.delete_index_template(name=f"{index_prefix}*")
-        found = api.indices.get(index=f"{index_prefix}*", expand_wildcards="all")
-        if found:
-            api.indices.delete(index=list(found))
+    with cleared(elasticsearch_url, index_prefix):
+        yield Backend(elasticsearch_url, amqp_url)
 
 
 # The name of the fixture behind a parameter is seen at run time only, so the mark is set here.
@@ -133,6 +130,17 @@ def make_app(index_prefix: str, tmp_path: Path) -> Iterator[MakeApp]:
     yield make
     for app in made:
         _end(pipeline_of(app))
+
+
+@contextmanager
+def cleared(elasticsearch_url: str, prefix: str) -> Iterator[None]:
+    """Delete what has this prefix in Elasticsearch behind what is done inside."""
+    yield
+    with Elasticsearch(elasticsearch_url) as api:
+        api.options(ignore_status=404).indices.delete_index_template(name=f"{prefix}*")
+        found = api.indices.get(index=f"{prefix}*", expand_wildcards="all")
+        if found:
+            api.indices.delete(index=list(found))
 
 
 def pipeline_of(app: Flask) -> Pipeline:

@@ -16,7 +16,7 @@ from flask import Flask
 from stats_pipeline import current_stats
 from stats_pipeline.cli import stats
 from stats_pipeline.tasks import process_events, update_aggregations
-from tests.acceptance.downloads import download, row_documents
+from tests.acceptance.downloads import AGGREGATION, download, row_documents
 from tests.support import (
     E004_EVENTS,
     Backend,
@@ -32,36 +32,38 @@ CHECKOUT = Path(__file__).parents[2]
 def run_by_task() -> None:
     """Let the Celery tasks do the work, as a worker calls them."""
     process_events()
-    update_aggregations()
+    update_aggregations([AGGREGATION])
 
 
 def run_by_calls() -> None:
     """Let the host call what there is to call, without any task runner."""
     current_stats.process_events()
-    current_stats.update()
+    current_stats.update([AGGREGATION])
 
 
 def run_by_commands() -> None:
     """Let cron do the work, by the commands."""
-    for arguments in (["events", "process"], ["update"]):
+    for arguments in (["events", "process"], ["update", AGGREGATION]):
         stats.main(arguments, standalone_mode=False)
-
-
-@pytest.fixture(params=["embedded queue", pytest.param("RabbitMQ", marks=pytest.mark.servers)])
-def broker_url(request: pytest.FixtureRequest) -> str | None:
-    """Give the broker's URL, or none."""
-    url: str | None = None
-    if request.param == "RabbitMQ":
-        url = request.getfixturevalue("amqp_url")
-    return url
 
 
 @pytest.mark.parametrize("runner", [run_by_task, run_by_calls, run_by_commands])
 def test_A004_67_queue_and_runner_are_chosen_by_configuration(
-    runner: Callable[[], None], broker_url: str | None, embedded: Backend, make_app: MakeApp
+    runner: Callable[[], None], backend: Backend, make_app: MakeApp
 ) -> None:
-    """With a broker or without one, by Celery, calls or cron: the numbers of E004."""
-    answers(make_app(embedded.store_url, broker_url), runner)
+    """On one file or on servers, by Celery, calls or cron: the numbers of E004."""
+    app = make_app(backend.store_url, backend.broker_url)
+    assert pipeline_of(app).queue_url == (backend.broker_url or backend.store_url)
+    answers(app, runner)
+
+
+def test_A004_67_a_broker_needs_no_store_on_servers(
+    embedded: Backend, amqp_url: str, make_app: MakeApp
+) -> None:
+    """The events wait in RabbitMQ, and their numbers are in the file."""
+    app = make_app(embedded.store_url, amqp_url)
+    assert pipeline_of(app).queue_url == amqp_url
+    answers(app, run_by_calls)
 
 
 def test_A004_67_a_store_on_servers_needs_no_broker(

@@ -1,6 +1,8 @@
 """Cases of the three registries: independent, open to any package and checked at start."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -79,10 +81,13 @@ def test_A004_08_A004_11_A004_37_a_host_measures_what_it_likes_with_fields_of_it
     ]
 
 
-def test_W17_an_event_type_that_says_nothing_of_its_processing_is_indexed(
+def test_A004_22_W17_an_event_type_that_says_nothing_of_its_processing_is_indexed(
     backend: Backend, make_pipeline: MakePipeline, tmp_path: Path
 ) -> None:
-    """The default indexer with its default preprocessors: they make no item, so nothing merges."""
+    """The default indexer with its default preprocessors: they make no item, so nothing merges.
+
+    A robot is flagged and not dropped; who names no agent is none.
+    """
     properties = {"room": {"type": "keyword"}}
     (tmp_path / "entry.json").write_text(
         json.dumps({"template": {"mappings": {"properties": properties}}})
@@ -117,6 +122,40 @@ def test_A004_47_A004_64_any_package_aggregates_any_event_as_often_as_it_likes(
     updated = pipeline.update().aggregations
     created = {name: report.created for name, report in updated.items() if report.created}
     assert created == {"by-size-agg": 1, "hourly": 6, "audit": 6, "file-download-agg": 6}
+
+
+class OpenRatio:
+    """Be a host's statistic: how many of the records in its database are open."""
+
+    def __init__(self, name: str, *, database: str) -> None:
+        self.name, self.database = name, database
+
+    def run(self, kind: str) -> dict[str, Any]:
+        """Ask the database."""
+        question = "select avg(is_open) from records where kind = ?"
+        with closing(sqlite3.connect(self.database)) as connection:
+            ((ratio,),) = connection.execute(question, (kind,))
+        return {"value": ratio}
+
+
+def test_A004_62_A004_63_a_statistic_of_a_database_is_registered_and_asked_like_any_other(
+    register: Register, backend: Backend, make_app: MakeApp, tmp_path: Path
+) -> None:
+    """By an entry point and by REST, where nobody registered or made active any event."""
+    database = str(tmp_path / "records.db")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("create table records (kind text, is_open integer)")
+        records = [("book", 1), ("book", 0), ("book", 1), ("book", 1), ("map", 0)]
+        connection.executemany("insert into records values (?, ?)", records)
+    ratio = {"query_class": OpenRatio, "query_config": {"database": database}}
+    query = {"query_name": "open-ratio", **ratio, "permission": allow_everyone}
+    register("archive", queries=[query])
+    app = make_app(backend.store_url, backend.broker_url, STATS_EVENTS={})
+    calls = {kind: {"stat": "open-ratio", "params": {"kind": kind}} for kind in ("book", "map")}
+    answer = app.test_client().post("/stats", json=calls)
+    assert answer.json == {"book": {"value": 0.75}, "map": {"value": 0.0}}
+    refused = app.test_client().post("/stats", json={"mine": {"stat": "open-ratio"}})
+    assert (refused.status_code, refused.get_json(force=True)["parameter"]) == (400, "kind")
 
 
 class Ratio:

@@ -1,6 +1,8 @@
 """An app with the worked example E004 counted, and some queries of a host."""
 
+import secrets
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from flask import Flask
@@ -8,6 +10,7 @@ from flask.testing import FlaskClient
 
 from stats_pipeline import current_stats
 from tests.rest.host import make_app
+from tests.support import cleared
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:50.0) Gecko/20100101 Firefox/50.0"
 #: Time of 2016-12-18 (or -19), user, file: those events of E004 that count.
@@ -21,10 +24,34 @@ EVENTS = [
 ]
 
 
+#: For modules that ask it of both stores: one app of each serves all tests of the module.
+ON_BOTH_STORES = pytest.mark.parametrize(
+    "app",
+    ["sqlite", pytest.param("elasticsearch", marks=pytest.mark.servers)],
+    indirect=True,
+    scope="module",
+)
+
+
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """Give the app, with its events aggregated."""
-    app = make_app(str(tmp_path_factory.mktemp("instance")))
+def app(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Flask]:
+    """Give the app, with its events aggregated; on SQLite unless a module asks for more."""
+    settings = {}
+    with ExitStack() as stack:
+        if getattr(request, "param", "sqlite") == "elasticsearch":
+            url, prefix = request.getfixturevalue("elasticsearch_url"), f"t{secrets.token_hex(4)}-"
+            stack.enter_context(cleared(url, prefix))
+            settings = {"STATS_STORE_URL": url, "STATS_INDEX_PREFIX": prefix}
+        app = make_app(str(tmp_path_factory.mktemp("instance")), **settings)
+        stack.callback(app.extensions["stats_pipeline"].close)
+        count_events(app)
+        yield app
+
+
+def count_events(app: Flask) -> None:
+    """Publish, process and aggregate the events."""
     with app.app_context():
         current_stats.publish(
             "file-download",
@@ -42,8 +69,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
         )
         assert current_stats.process_events().indexed == len(EVENTS)
         assert current_stats.update().is_complete
-    yield app
-    app.extensions["stats_pipeline"].close()
 
 
 @pytest.fixture

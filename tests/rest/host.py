@@ -1,4 +1,4 @@
-"""A host's app: the embedded store, queries of its own, and who calls in a header."""
+"""A host's app: queries of its own, and who calls in a header."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,8 @@ class Ratio:
 
 def owns_bucket(query_name: str, params: Mapping[str, Any]) -> bool:
     """Permit what the caller owns: user u1 has bucket 20."""
-    return request.headers.get("X-User") == "u1" and str(params.get("bucket_id")) == "20"
+    is_owner = request.headers.get("X-User") == "u1" and str(params.get("bucket_id")) == "20"
+    return query_name == "own" and is_owner
 
 
 def host_query(permission: Any = allow_everyone, **config: Any) -> dict[str, Any]:
@@ -70,14 +71,14 @@ QUERIES: dict[str, Any] = {
 
 
 def make_app(instance_path: str, **settings: Any) -> Flask:
-    """Return an app with the embedded store, the queries above, and who calls in a header."""
+    """Return an app with the queries above, on the embedded store unless settings say otherwise."""
     app = Flask("host", instance_path=instance_path)
     app.config.update(
         STATS_STORE_URL=f"sqlite:///{instance_path}/stats.db",
         STATS_EVENTS={"file-download": {}},
         STATS_QUERIES=QUERIES,
         STATS_IDENTITY=lambda: request.headers.get("X-User"),
-        **settings,
     )
+    app.config.update(settings)
     StatsPipeline(app)
     return app

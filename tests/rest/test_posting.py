@@ -11,16 +11,6 @@ from hypothesis import strategies as st
 
 from stats_pipeline.rest.bodies import LARGEST_BODY_BYTES, MOST_CALLS
 
-MYSTAT = {
-    "stat": "bucket-file-download-histogram",
-    "params": {
-        "start_date": "2016-12-18",
-        "end_date": "2016-12-19",
-        "interval": "day",
-        "bucket_id": 20,
-        "file_key": "file1.txt",
-    },
-}
 #: Names that mean something, so that odd bodies also get behind the first check.
 WORDS = st.sampled_from(
     [
@@ -49,25 +39,6 @@ def problem(response: Any, status: int) -> dict[str, Any]:
     assert body["message"] == body["detail"] != ""
     assert {"type", "title"} <= body.keys()
     return body
-
-
-@pytest.mark.parametrize("path", ["/stats", "/stats/"])
-def test_A004_51_E004_labelled_queries_come_back_under_their_labels(
-    client: FlaskClient, path: str
-) -> None:
-    """The original's example has its very numbers, with and without a slash at the end."""
-    response = client.post(path, json={"mystat": MYSTAT, "ratio": {"stat": "ratio"}})
-    assert response.status_code == 200
-    assert response.json is not None
-    assert response.json["ratio"] == {"value": 100}
-    mystat = response.json["mystat"]
-    copied = {"bucket_id": "20", "file_key": "file1.txt"}
-    assert [{"date": b["date"], "value": b["value"]} for b in mystat["buckets"]] == [
-        {"date": "2016-12-18T00:00:00.000Z", "value": 4.0},
-        {"date": "2016-12-19T00:00:00.000Z", "value": 1.0},
-    ]
-    assert all(copied.items() <= bucket.items() for bucket in mystat["buckets"])
-    assert mystat["as_of"].endswith("Z")
 
 
 @pytest.mark.parametrize("body", ["{}", "null", " {} "])
@@ -124,45 +95,6 @@ def test_no_bytes_give_a_500(app: Flask, raw: bytes) -> None:
     """Whatever bytes are sent as JSON: an answer or a 4xx."""
     response = app.test_client().post("/stats", data=raw, content_type="application/json")
     assert response.status_code in (200, 400), response.text
-
-
-def test_A004_58_A004_60_one_unknown_statistic_fails_the_whole_request(
-    client: FlaskClient,
-) -> None:
-    """The message has the words that clients know, and says which label it was."""
-    calls = {"good": {"stat": "ratio"}, "bad": {"stat": "nope"}}
-    body = problem(client.post("/stats", json=calls), 400)
-    assert body["message"].startswith("Unknown statistic 'nope'")
-    assert body["label"] == "bad"
-
-
-def test_A004_53_a_missing_filter_is_400_with_query_and_parameter(client: FlaskClient) -> None:
-    """Without file_key `mystat` is refused, naming what it requires."""
-    params = {key: value for key, value in MYSTAT["params"].items() if key != "file_key"}  # type: ignore[attr-defined]
-    body = problem(client.post("/stats", json={"mystat": {**MYSTAT, "params": params}}), 400)
-    assert body["parameter"] == "file_key"
-    assert "bucket-file-download-histogram" in body["message"]
-
-
-def test_A004_60_nothing_is_run_before_everything_is_checked(client: FlaskClient) -> None:
-    """A bad parameter of the last query wins over a crash that the first would have."""
-    bad = {"stat": "bucket-file-download-total", "params": {"bucket_id": "20", "end_date": "may"}}
-    body = problem(client.post("/stats", json={"1": {"stat": "crash"}, "2": bad}), 400)
-    assert (body["parameter"], body["label"]) == ("end_date", "2")
-
-
-def test_B30_a_hosts_own_class_answers_in_any_shape(client: FlaskClient) -> None:
-    """What a host's class returns passes as it is, and it gets any parameters that it takes."""
-    calls = {
-        "value": {"stat": "ratio"},
-        "list": {"stat": "list"},
-        "echo": {"stat": "echo", "params": {"name": [2], "format": "csv"}},
-    }
-    assert client.post("/stats", json=calls).json == {
-        "value": {"value": 100},
-        "list": [1, "two", None],
-        "echo": {"name": [2], "format": "csv"},
-    }
 
 
 def test_a_parameter_called_self_is_unknown_to_a_hosts_class(client: FlaskClient) -> None:
