@@ -26,24 +26,29 @@ def at(time: str) -> datetime:
     return datetime.fromisoformat(time).replace(tzinfo=UTC)
 
 
-def test_B1_queues_exist_once_they_are_declared(make: Make) -> None:
-    """Before `init` no event type has its queue, after it every active one has."""
+def test_A004_05_B1_queues_exist_once_they_are_declared(make: Make, index_prefix: str) -> None:
+    """Before `init` no event type has its queue, after it every active one has, and no other."""
     pipeline = make(STATS_EVENTS={"file-download": {}, "record-view": {}})
     registries = pipeline.registries
-    names = [registries.event_type(n).queue_name for n in registries.active_event_types]
-    assert [pipeline.queue.exists(name) for name in names] == [False, False]
+    queues = {name: f"{index_prefix}stats-{name}" for name in registries.event_items}
+    assert "access-log" in queues, "which is registered, but not active"
+
+    def existing() -> list[str]:
+        return [name for name, queue in queues.items() if pipeline.queue.exists(queue)]
+
+    assert existing() == []
     pipeline.init()
-    assert [pipeline.queue.exists(name) for name in names] == [True, True]
+    assert sorted(existing()) == registries.active_event_types == ["file-download", "record-view"]
 
 
-def test_B2_what_is_published_comes_out_equal_and_in_order(pipeline: Pipeline) -> None:
-    """Three payloads, each published on its own."""
+def test_A004_17_B2_what_is_published_comes_out_equal_and_in_order(pipeline: Pipeline) -> None:
+    """Four payloads: two published on their own, two as a list."""
     payloads = [
         {"event_id": f"e{n}", "timestamp": f"2017-01-01T00:00:0{n}.000Z", "file_id": f"f-{n}"}
-        for n in range(3)
+        for n in range(4)
     ]
-    for payload in payloads:
-        pipeline.publish("file-download", [payload])
+    for batch in (payloads[:1], payloads[1:3], payloads[3:]):
+        pipeline.publish("file-download", batch)
     queue_name = pipeline.registries.event_type("file-download").queue_name
     with pipeline.queue.consume(queue_name) as consumer:
         messages = [message for _ in payloads if (message := consumer.take())]

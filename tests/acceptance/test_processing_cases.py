@@ -9,13 +9,14 @@ import pytest
 from elasticsearch import Elasticsearch
 from flask import Flask
 
+from scripts.services.server import wait_until
 from stats_pipeline import EventsIndexer
 from stats_pipeline.model import Event, Filter
 from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.reports import Outcome
 from stats_pipeline.tasks import process_events
 from tests.acceptance.conftest import Make
-from tests.acceptance.downloads import downloads
+from tests.acceptance.downloads import downloads, take
 from tests.support import Backend, MakeApp, pipeline_of, stored_events
 
 VIEW: Event = {"record_id": "r-1", "pid_type": "recid", "pid_value": "1"}
@@ -27,6 +28,14 @@ class RenamingIndexer(EventsIndexer):
     def index(self, events: Sequence[Any]) -> list[Outcome]:
         """Index each event under another name of its file."""
         return super().index([{**event, "file_key": "renamed"} for event in events])
+
+
+class FailingIndexer(EventsIndexer):
+    """A host's own processor class with a bug."""
+
+    def index(self, events: Sequence[Any]) -> list[Outcome]:
+        """Fail."""
+        raise ZeroDivisionError(f"a bug in the host's code, met by {len(events)} events")
 
 
 @pytest.fixture
@@ -51,6 +60,30 @@ def test_A004_19_a_task_takes_all_of_the_given_types_by_their_registered_class(a
         assert [event["file_key"] for event in stored_events(pipeline)] == ["renamed"] * 6
         report = process_events(["record-view"])
         assert (list(report["types"]), report["indexed"]) == (["record-view"], 1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"processor_class": FailingIndexer}, "a bug in the host's code, met by 2 events"),
+        ({"processor_config": {"double_click_window": 60}}, "double_click_window"),
+    ],
+    ids=["bug", "configuration"],
+)
+def test_W9_a_type_that_fails_keeps_its_events_and_lets_those_behind_it_through(
+    make: Make, wrong: dict[str, Any], error: str
+) -> None:
+    """Views are counted in the same run, downloads when what was wrong is right again."""
+    right = make(STATS_EVENTS={"file-download": {}})
+    take(right, downloads("2017-01-01", "2017-01-01"))
+    pipeline = make(STATS_EVENTS={"file-download": wrong, "record-view": {}})
+    pipeline.publish("file-download", downloads("2017-01-02", "2017-01-03"))
+    pipeline.publish("record-view", [{**VIEW, "timestamp": "2017-01-01", "user_id": "u1"}])
+    report = pipeline.process_events()
+    assert error in report.types["file-download"].error
+    assert (report.types["file-download"].taken, report.types["record-view"].indexed) == (0, 1)
+    wait_until(lambda: right.process_events().indexed == 2, timeout_seconds=30)
+    assert right.dead_letters.list() == []
 
 
 @pytest.fixture

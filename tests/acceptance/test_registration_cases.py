@@ -2,7 +2,9 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +13,12 @@ import pytest
 from blinker import Namespace
 
 from stats_pipeline import DateHistogramQuery, StatAggregator, TermsQuery, current_stats
+from stats_pipeline.aggregations.aggregator import Row
 from stats_pipeline.errors import StatsError
+from stats_pipeline.intervals import Period
 from stats_pipeline.model import Event
 from stats_pipeline.permissions import allow_everyone
+from stats_pipeline.stores.protocol import Snapshot
 from tests.acceptance.downloads import downloads, take
 from tests.registry.conftest import Register
 from tests.support import ROBOT, Backend, MakeApp, MakePipeline, pipeline_of, stored_events
@@ -24,6 +29,15 @@ BY_FILE = {"event": "file-download", "aggregation_field": "unique_id"}
 def add_door(event: Event, sender: object, *, door: Any, **_: Any) -> Event:
     """Say which door was opened, and how cold it is."""
     return event | {"door": door.name, "degrees": door.degrees}
+
+
+class TenfoldAggregator(StatAggregator):
+    """A host's own aggregator class: ten people go through a door each time."""
+
+    def rows(self, events: Snapshot, period: Period) -> Iterator[Row]:
+        """Yield the rows with ten times the count."""
+        for row in super().rows(events, period):
+            yield replace(row, body={**row.body, "count": 10 * row.body["count"]})
 
 
 def test_A004_08_A004_11_A004_37_a_host_measures_what_it_likes_with_fields_of_its_own(
@@ -51,7 +65,7 @@ def test_A004_08_A004_11_A004_37_a_host_measures_what_it_likes_with_fields_of_it
         aggregations=[
             {
                 "aggregation_name": "door-opened-agg",
-                "aggregator_class": StatAggregator,
+                "aggregator_class": TenfoldAggregator,
                 "aggregator_config": {**by_door, **coldest},
             }
         ],
@@ -76,8 +90,8 @@ def test_A004_08_A004_11_A004_37_a_host_measures_what_it_likes_with_fields_of_it
         assert current_stats.update(["door-opened-agg"]).is_complete
     answer = app.test_client().post("/stats", json={"mine": {"stat": "doors"}}).get_json()
     assert [(b["key"], b["value"], b["coldest"]) for b in answer["mine"]["buckets"]] == [
-        ("north", 2.0, -3.5),
-        ("south", 1.0, 12.0),
+        ("north", 20.0, -3.5),
+        ("south", 10.0, 12.0),
     ]
 
 

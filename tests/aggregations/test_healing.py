@@ -115,10 +115,11 @@ def test_an_update_of_a_range_leaves_the_rest_dirty(make: Make) -> None:
 
 
 def test_W7_an_update_up_to_a_day_in_the_future_freezes_nothing(make: Make) -> None:
-    """After an update up to next year, events of today still count."""
+    """After an update up to next year, events of today still count, and it is not all of time."""
     pipeline = make()
     take(pipeline, visits(("2017-01-01T10:00:00Z", "a")))
     update(pipeline, end="2018-01-01")
+    assert pipeline.updating(pipeline.registries.aggregation("pages-agg")).as_of() is None
     take(pipeline, visits(("2017-01-20T10:00:00Z", "a"), ("2017-01-01T10:00:00Z", "a")))
     assert update(pipeline) == {"created": 1, "updated": 1}
 

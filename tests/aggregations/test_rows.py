@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from stats_pipeline import Count, First, Last, Max, Mean, Min, Sum, Unique, Where
+from stats_pipeline import Count, Filter, First, Last, Max, Mean, Min, Sum, Unique, Where
+from stats_pipeline.aggregations import exclude_robots
 from stats_pipeline.errors import DefinitionError
 from tests.aggregations.conftest import Make
 from tests.aggregations.host import DAILY, rows, table, take, update, visits
@@ -184,13 +185,36 @@ def test_an_event_without_a_dimension_is_left_out_of_that_aggregation_only(make:
 
 
 def test_A004_43_B19_robots_are_left_out_unless_the_modifiers_say_otherwise(make: Make) -> None:
-    """2 people and 3 robots are 2 by default, and 5 without modifiers."""
-    pipeline = make(aggregations={"people-agg": {}, "all-agg": {"query_modifiers": []}})
-    take(pipeline, visits(*[("2017-01-01T10:00:00Z", "a")] * 2, is_robot=False))
-    take(pipeline, visits(*[("2017-01-01T10:00:00Z", "a")] * 3, is_robot=True))
-    pipeline.update()
-    assert table(pipeline, "people-agg") == {("2017-01-01", "a"): 2}
-    assert table(pipeline, "all-agg") == {("2017-01-01", "a"): 5}
+    """2 people and 3 robots are 2 by default, and 5 without modifiers; of several each applies."""
+
+    def only_x(events: Filter) -> Filter:
+        return events.where("kind", ["x"])
+
+    modifiers: dict[str, list[Any]] = {
+        "all-agg": [],
+        "x-agg": [only_x],
+        "x-people-agg": [only_x, exclude_robots],
+        "people-x-agg": [exclude_robots, only_x],
+    }
+    chosen = {name: {"query_modifiers": each} for name, each in modifiers.items()}
+    pipeline = make(aggregations={"people-agg": {}, **chosen})
+    for kind, is_robot, number in [
+        ("x", False, 1),
+        ("y", False, 1),
+        ("x", True, 2),
+        ("y", True, 1),
+    ]:
+        times = [("2017-01-01T10:00:00Z", "a")] * number
+        take(pipeline, visits(*times, kind=kind, is_robot=is_robot))
+    assert pipeline.update().is_complete
+    counted = {name: table(pipeline, name)["2017-01-01", "a"] for name in ["people-agg", *chosen]}
+    assert counted == {
+        "people-agg": 2,
+        "all-agg": 5,
+        "x-agg": 3,
+        "x-people-agg": 1,
+        "people-x-agg": 1,
+    }
 
 
 def test_more_values_than_a_page_come_out_complete(make: Make) -> None:

@@ -14,7 +14,7 @@ from stats_pipeline.contrib.file_download.signals import file_downloaded
 from stats_pipeline.contrib.record_view.builders import build_record_view
 from stats_pipeline.contrib.record_view.signals import record_viewed
 from stats_pipeline.events.user import add_user
-from tests.support import BROWSER, Backend, MakeApp, pipeline_of, stored_events
+from tests.support import BROWSER, ROBOT, Backend, MakeApp, pipeline_of, stored_events
 
 #: What the preprocessors say of who acted.
 VISITOR = ("visitor_id", "unique_session_id")
@@ -137,19 +137,26 @@ def test_A004_26_B5_signals_of_two_visitors_become_a_number(
     """From the shipped signal through the shipped registrations to the shipped query.
 
     Stored are texts for ids, the item, and the page that the request came from, where it says so.
+    The third request is a robot's.
     """
-    for address, headers in [("192.0.2.7", {"Referer": "http://example.org/"}), ("192.0.2.8", {})]:
+    referrer = {"Referer": "http://example.org/"}
+    for address, agent, more in [
+        ("192.0.2.7", BROWSER, referrer),
+        ("192.0.2.8", BROWSER, {}),
+        ("192.0.2.7", ROBOT, {}),
+    ]:
         with host.test_request_context(
-            headers={"User-Agent": BROWSER, **headers}, environ_base={"REMOTE_ADDR": address}
+            headers={"User-Agent": agent, **more}, environ_base={"REMOTE_ADDR": address}
         ):
             signal.send(host, **sent)
     with host.app_context():
-        assert current_stats.process_events().indexed == 2
+        assert current_stats.process_events().indexed == 3
         current_stats.update()
         answer = current_stats.query(query, **params)
-    assert [bucket["value"] for bucket in answer["buckets"]] == [2]
+    assert sum(bucket["value"] for bucket in answer["buckets"]) == 2
     event_type = "file-download" if signal is file_downloaded else "record-view"
     stored = stored_events(pipeline_of(host), event_type)
+    assert sorted(event["is_robot"] for event in stored) == [False, False, True]
     assert {event.get("referrer") for event in stored} == {"http://example.org/", None}
     own = {"event_id", "timestamp", "received_at", "is_robot", "referrer", *VISITOR}
     for event in stored:

@@ -129,7 +129,7 @@ def test_undecodable_messages_are_kept_as_text_and_acknowledged(pipeline: Pipeli
     assert pipeline.process_events().taken == 0
 
 
-def test_what_is_no_event_inside_of_a_message_is_invalid(pipeline: Pipeline) -> None:
+def test_A004_31_what_is_no_event_inside_of_a_message_is_invalid(pipeline: Pipeline) -> None:
     """Somebody else's program may write to our queues."""
     wrong = ["text", 5, None, [], {}, {"event_id": 7, "timestamp": "2016"}, {"event_id": "x"}]
     body = json.dumps({"events": [*wrong, GOOD]}).encode()

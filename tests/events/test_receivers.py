@@ -28,6 +28,11 @@ def add_one(event: Record, sender: object, **_more: object) -> Record:
     return {**event, "value": event["value"] + 1}
 
 
+def name_sender(event: Record, sender: Flask, **_more: object) -> Record:
+    """Say which app has sent the signal."""
+    return {**event, "item": sender.name}
+
+
 def fail(event: Record, sender: object, **_more: object) -> Record:
     """Fail as a host's code may."""
     raise RuntimeError("no such file")
@@ -62,8 +67,11 @@ def recorded(app: Flask, event_type: str = "thing") -> list[int]:
 def test_A004_09_A004_11_B3_builders_run_in_order_on_the_result_of_the_one_before(
     backend: Backend, make_app: MakeApp, thing: Thing, used: NamedSignal, mode: str
 ) -> None:
-    """Two signals with 42: the first builder stores it, the second adds one: 43 twice."""
-    keys = {"signal": used, "event_builders": [add_value, add_one]}
+    """Two signals with 42: the first builder stores it, the second adds one: 43 twice.
+
+    The third one is given the very sender of the signal.
+    """
+    keys = {"signal": used, "event_builders": [add_value, add_one, name_sender]}
     app = make_app(
         backend.store_url,
         backend.broker_url,
@@ -74,6 +82,7 @@ def test_A004_09_A004_11_B3_builders_run_in_order_on_the_result_of_the_one_befor
     used.send(app, value=42)
     assert pipeline_of(app).flush()
     assert recorded(app) == [43, 43]
+    assert [event["item"] for event in stored_events(pipeline_of(app), "thing")] == [app.name] * 2
 
 
 def test_A004_09_the_first_builder_gets_an_empty_event_and_each_gets_sender_and_keywords() -> None:

@@ -81,7 +81,7 @@ def test_an_empty_bucket_has_no_extremes(downloads: RowsOfDownloads) -> None:
     assert buckets[2]["most"] is None
 
 
-def test_added_unique_counts_are_marked_as_approximate(downloads: RowsOfDownloads) -> None:
+def test_W15_added_unique_counts_are_marked_as_approximate(downloads: RowsOfDownloads) -> None:
     """A visitor of two rows counts twice in their sum, so the answer says so."""
     downloads.write(
         {"timestamp": "2016-12-18", "unique_count": 3},

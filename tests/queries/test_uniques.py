@@ -38,7 +38,9 @@ def visited(downloads: RowsOfDownloads) -> RowsOfDownloads:
     return downloads
 
 
-def test_a_longer_interval_counts_who_came_on_several_days_once(visited: RowsOfDownloads) -> None:
+def test_W15_a_longer_interval_counts_who_came_on_several_days_once(
+    visited: RowsOfDownloads,
+) -> None:
     """Visitors of a month are the union of its days, and the answer says how exact that is."""
     answer = visited.run(DateHistogramQuery("histogram", **CONFIG), interval="month")
     assert numbers(answer, number="visitors") == {"2016-12-01": 12, "2017-01-01": 4}
@@ -62,7 +64,7 @@ def test_single_rows_are_exact_and_not_marked(visited: RowsOfDownloads) -> None:
     assert "approximate" not in answer
 
 
-def test_totals_are_the_union_of_the_range(visited: RowsOfDownloads) -> None:
+def test_W15_totals_are_the_union_of_the_range(visited: RowsOfDownloads) -> None:
     """Of all rows, of those that a filter keeps, of one row, and of none."""
     query = TotalsQuery("totals", **CONFIG)
     everything = visited.run(query)

@@ -1,4 +1,4 @@
-"""Aggregations and queries are checked when they are first used, against the events they count."""
+"""Aggregations are checked when they are first used, against the events that they count."""
 
 import json
 from datetime import UTC, datetime
@@ -10,8 +10,7 @@ import pytest
 from stats_pipeline import Count, Sum, Unique, Where
 from stats_pipeline.aggregations import exclude_robots
 from stats_pipeline.aggregations.aggregator import StatAggregator
-from stats_pipeline.errors import DefinitionError, StatsError, UnknownAggregation, UnknownQuery
-from stats_pipeline.permissions import allow_everyone
+from stats_pipeline.errors import DefinitionError, StatsError, UnknownAggregation
 from stats_pipeline.registry import AggregationDefinition
 from tests.registry.conftest import MakeRegistries, Register
 
@@ -207,45 +206,40 @@ def test_a_template_leaves_the_place_of_a_sketch_free(
         _ = defined.template
 
 
+class HostsAggregator(StatAggregator):
+    """A host's own aggregator class."""
+
+
+def test_A004_37_an_aggregation_may_have_a_class_and_a_template_of_its_own(
+    registries: MakeRegistries, templates: str
+) -> None:
+    """What its template says of a row's field holds; what it leaves out is added."""
+    properties = {"volume": {"type": "float"}}
+    body = {"template": {"mappings": {"properties": properties}, "settings": {"a": 1}}}
+    (Path(templates) / "stats-thing.json").write_text(json.dumps(body))
+    config = {"event": "thing", "aggregation_field": "item", "metrics": {"volume": Sum("size")}}
+    definition = registries(
+        STATS_EVENTS={"thing": {"templates": templates}},
+        STATS_AGGREGATIONS={
+            "thing-agg": {
+                "templates": templates,
+                "aggregator_class": HostsAggregator,
+                "aggregator_config": config,
+            }
+        },
+    ).aggregation("thing-agg")
+    assert definition.aggregator_class is HostsAggregator
+    types = definition.template.types
+    assert (types["volume"], types["item"], types["count"]) == ("float", "keyword", "long")
+    assert definition.template.body["template"]["settings"] == {"a": 1}
+
+
 def test_an_aggregation_that_nobody_registered_is_named_with_the_nearest(
     registries: MakeRegistries,
 ) -> None:
     """As for event types and queries."""
     with pytest.raises(UnknownAggregation, match=r"'file-download'; did you mean 'file-download-a"):
         registries().aggregation("file-download")
-
-
-class Open:
-    """A query of the host that needs one value of its configuration."""
-
-    def __init__(self, name: str, *, table: str) -> None:
-        self.name, self.table = name, table
-
-
-def test_A004_59_a_query_without_a_permission_is_refused(registries: MakeRegistries) -> None:
-    """D23: whoever registers a query says who may run it; there is no default."""
-    made = registries(STATS_QUERIES={"open": {"query_class": Open}})
-    with pytest.raises(DefinitionError, match=r"query 'open' of .* has no 'permission'"):
-        made.query("open")
-
-
-def test_A004_62_a_query_is_any_class_that_takes_its_configuration(
-    registries: MakeRegistries,
-) -> None:
-    """It is made once; what its class does not take is refused with the nearest key."""
-    query = {"query_class": Open, "permission": allow_everyone}
-    made = registries(
-        STATS_QUERIES={
-            "open": {**query, "query_config": {"table": "records"}},
-            "shut": {**query, "query_config": {"tables": "records"}},
-        }
-    )
-    assert made.query("open").instance.table == "records"
-    assert made.query("open").instance is made.query("open").instance
-    with pytest.raises(DefinitionError, match=r"'shut' of .*unknown key 'tables'.*'table'"):
-        _ = made.query("shut").instance
-    with pytest.raises(UnknownQuery, match=r"Unknown statistic 'opened'; did you mean 'open'"):
-        made.query("opened")
 
 
 @pytest.mark.parametrize(

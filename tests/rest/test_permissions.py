@@ -12,7 +12,7 @@ from tests.rest.test_posting import problem
 U1 = {"X-User": "u1"}
 
 
-def test_one_refused_query_fails_the_whole_request(client: FlaskClient) -> None:
+def test_A004_60_one_refused_query_fails_the_whole_request(client: FlaskClient) -> None:
     """Nothing partial: the permitted query isn't answered either."""
     calls = {"a": {"stat": "ratio"}, "b": {"stat": "secret"}}
     assert problem(client.post("/stats", json=calls), 401)["label"] == "b"
