@@ -145,12 +145,15 @@ def test_W5_a_metric_field_of_a_query_is_refused_when_the_app_is_set_up(
 
 @pytest.mark.parametrize(
     ("kind", "expected"),
-    [("unique", 1), ("mean", 9_000.0), ("min", 9_000), ("max", 9_000), ("sum", 27_000)],
+    [("unique", 2), ("mean", 3_000.0), ("min", 1_000), ("max", 6_000), ("sum", 9_000)],
 )
 def test_W5_each_metric_that_is_accepted_is_computed(
     make: Make, kind: str, expected: float
 ) -> None:
-    """What the definition takes, the store can do and the query can answer."""
+    """What the definition takes, the store can do and the query can answer: the largest of it.
+
+    Of one file there are three downloads by two visitors, of the other one a small one.
+    """
     field = "visitor_id" if kind == "unique" else "size"
     config = {**BY_FILE, "metrics": {"x": (kind, field)}}
     totals = {"aggregation": "x-agg", "metric_fields": {"x": ("max", "x")}}
@@ -158,7 +161,15 @@ def test_W5_each_metric_that_is_accepted_is_computed(
     pipeline = make(
         STATS_AGGREGATIONS={"x-agg": {"aggregator_config": config}}, STATS_QUERIES={"totals": query}
     )
-    take(pipeline, downloads("2017-01-01", "2017-01-01", per_day=3))
+    take(
+        pipeline,
+        [
+            download("2017-01-01T10:00:00Z", size=1_000),
+            download("2017-01-01T11:00:00Z", size=6_000, user_id="u2"),
+            download("2017-01-01T12:00:00Z", size=2_000),
+            download("2017-01-01T13:00:00Z", "f-2", size=500),
+        ],
+    )
     assert pipeline.update(["x-agg"]).is_complete
     answer = pipeline.query("totals")
-    assert (answer["x"], answer["value"]) == (expected, 3.0)
+    assert (answer["x"], answer["value"]) == (expected, 4.0)

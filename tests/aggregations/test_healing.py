@@ -29,14 +29,33 @@ def test_A004_44_running_again_changes_nothing(make: Make) -> None:
 
 
 def test_A004_46_W1_a_late_event_changes_the_day_that_was_aggregated(make: Make) -> None:
-    """Two events on a day, aggregated; two more of that day later: the next run says four."""
+    """Two events on a day, aggregated; two more of that day later: the next run says four.
+
+    A day that comes with them, and had no event before, is counted as well.
+    """
     pipeline = make()
     take(pipeline, visits(("2017-01-01T10:00:00Z", "a"), ("2017-01-01T11:00:00Z", "a")))
     take(pipeline, visits(("2017-01-05T10:00:00Z", "a")))
     update(pipeline)
-    take(pipeline, visits(("2017-01-01T09:00:00Z", "a"), ("2017-01-01T10:30:00Z", "a")))
-    assert update(pipeline) == {"updated": 1}
-    assert table(pipeline) == {("2017-01-01", "a"): 4, ("2017-01-05", "a"): 1}
+    late = ["2017-01-01T09:00:00Z", "2017-01-01T10:30:00Z", "2017-01-03T12:00:00Z"]
+    take(pipeline, visits(*[(time, "a") for time in late]))
+    assert update(pipeline) == {"updated": 1, "created": 1}
+    expected = {"2017-01-01": 4, "2017-01-03": 1, "2017-01-05": 1}
+    assert table(pipeline) == {(day, "a"): count for day, count in expected.items()}
+
+
+def test_A004_46_a_later_click_of_a_window_changes_the_hour_of_the_one_before_it(
+    make: Make,
+) -> None:
+    """Both were aggregated one after the other: the hour of the click that is gone is empty."""
+    hourly = {"pages-agg": {"aggregation_interval": "hour"}}
+    pipeline = make(aggregations=hourly, double_click_window=7_200)
+    who = {"unique_id": "a", "visitor_id": "v"}
+    take(pipeline, visits(("2017-01-01T10:10:00Z", "a"), **who))
+    assert update(pipeline) == {"created": 1}
+    take(pipeline, visits(("2017-01-01T11:50:00Z", "a"), **who))
+    assert update(pipeline) == {"created": 1, "deleted": 1}
+    assert table(pipeline) == {("2017-01-01T11:00", "a"): 1}
 
 
 def test_a_correction_moves_an_event_and_an_empty_row_vanishes(make: Make) -> None:

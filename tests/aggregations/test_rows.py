@@ -121,17 +121,28 @@ def test_every_metric_computes_what_it_says(make: Make) -> None:
 
 
 def test_A004_40_copied_fields_come_from_the_newest_event_or_a_function(make: Make) -> None:
-    """A field is copied from the newest event; a function is given that event."""
+    """A field is copied from the newest event; a function is given that event as a whole.
+
+    Of two events of one moment the newest is the same at every run, whoever came first.
+    """
     config = {
-        "copy_fields": {"kind": "kind", "label": lambda event: f"{event['page']}/{event['size']}"}
+        "copy_fields": {
+            "kind": "kind",
+            "label": lambda event: f"{event['page']}/{event['size']}/{event['event_id']}",
+        }
     }
     pipeline = make(aggregations={"pages-agg": config})
     take(pipeline, visits(("2017-01-01T09:00:00Z", "a"), kind="old", size=1))
     take(pipeline, visits(("2017-01-01T10:00:00Z", "a"), kind="new", size=2))
     take(pipeline, visits(("2017-01-01T08:00:00Z", "a"), kind="oldest", size=3))
+    for event_id in ("e2", "e3", "e1"):
+        one = {"kind": event_id, "size": 4, "event_id": event_id}
+        take(pipeline, visits(("2017-01-01T10:00:00Z", "b"), **one))
     update(pipeline)
-    (row,) = rows(pipeline)
-    assert (row["kind"], row["label"]) == ("new", "a/2")
+    row, tied = rows(pipeline)
+    assert row["kind"] == "new"
+    assert row["label"].startswith("a/2/")
+    assert (tied["kind"], tied["label"]) == ("e3", "b/4/e3")
 
 
 def test_W6_a_missing_copied_field_is_left_out(make: Make) -> None:

@@ -80,6 +80,16 @@ def test_each_event_type_and_window_has_a_salt_of_its_own(store: Store, clock: M
     store.close()
 
 
+def test_A004_25_salts_are_random(clock: ManualClock) -> None:
+    """Of two installations that are named alike nobody can tell the ids of one by the other's."""
+    ids = set()
+    for _ in range(2):
+        store = open_store("sqlite://")
+        ids.add(Salts(store.state, "events-stats-thing", "day", clock).hash(NOON, "u1"))
+        store.close()
+    assert len(ids) == 2
+
+
 def destroy(store: Store, now: datetime, *, dry_run: bool = False) -> int:
     """Destroy what has to go after a grace period of thirty days; return how many keys."""
     before = now - timedelta(days=30)

@@ -84,7 +84,7 @@ def test_two_owners_that_both_replace_are_an_error(
 
 
 @pytest.mark.parametrize("owner", ["archive", "zoo"])
-def test_what_is_shipped_yields_to_another_owner_without_a_word(
+def test_A004_66_what_is_shipped_yields_to_another_owner_without_a_word(
     owner: str, register: Register, registries: MakeRegistries
 ) -> None:
     """A host takes the name of a contrib package, whether it is read before it or after it."""

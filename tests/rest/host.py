@@ -38,6 +38,7 @@ QUERIES: dict[str, Any] = {
     "ratio": host_query(answer={"value": 100}),
     "echo": host_query(),
     "list": host_query(answer=[1, "two", None]),
+    "zero": host_query(answer=0),
     "nan": host_query(answer={"value": float("nan")}),
     "object": host_query(answer=object()),
     "hostile": host_query(answer={"path": "=cmd()\x1b[2J<script>\ud800", "delta": -4.0}),

@@ -123,11 +123,13 @@ def test_B30_a_hosts_own_class_answers_in_any_shape(client: FlaskClient) -> None
     calls = {
         "value": {"stat": "ratio"},
         "list": {"stat": "list"},
+        "zero": {"stat": "zero"},
         "echo": {"stat": "echo", "params": {"name": [2], "format": "csv"}},
     }
     assert client.post("/stats", json=calls).json == {
         "value": {"value": 100},
         "list": [1, "two", None],
+        "zero": 0,
         "echo": {"name": [2], "format": "csv"},
     }
 
