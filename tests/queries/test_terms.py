@@ -67,6 +67,18 @@ def test_A004_56_buckets_nest_level_by_level_and_have_the_fields_of_their_newest
     }
 
 
+def test_A004_55_every_level_has_only_what_was_asked_for(e004: RowsOfDownloads) -> None:
+    """Neither another day nor another bucket comes back in the buckets below the total."""
+    e004.write(
+        {"timestamp": "2016-12-17", "bucket_id": "20", "file_key": "old.txt", "count": 10},
+        {"timestamp": "2016-12-18", "bucket_id": "21", "file_key": "file1.txt", "count": 100},
+    )
+    query = terms("bucket_id", "file_key", required_filters={"bucket": "bucket_id"})
+    answer = e004.run(query, bucket=20, start_date="2016-12-18", end_date="2016-12-18")
+    assert (answer["value"], numbers(answer, "key")) == (5.0, {"20": 5.0})
+    assert numbers(answer["buckets"][0], "key") == {"file1.txt": 4.0, "file2.txt": 1.0}
+
+
 def test_B27_seven_a_day_for_seven_days_make_49(downloads: RowsOfDownloads) -> None:
     """One file with 7 downloads on each of 7 days has a bucket of 49."""
     downloads.write(

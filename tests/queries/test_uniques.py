@@ -41,10 +41,18 @@ def visited(downloads: RowsOfDownloads) -> RowsOfDownloads:
 def test_W15_a_longer_interval_counts_who_came_on_several_days_once(
     visited: RowsOfDownloads,
 ) -> None:
-    """Visitors of a month are the union of its days, and the answer says how exact that is."""
-    answer = visited.run(DateHistogramQuery("histogram", **CONFIG), interval="month")
+    """Visitors of a month are the union of its days, and the answer says how exact that is.
+
+    Of its days that were asked for, and of the files.
+    """
+    query = DateHistogramQuery("histogram", **CONFIG)
+    answer = visited.run(query, interval="month")
     assert numbers(answer, number="visitors") == {"2016-12-01": 12, "2017-01-01": 4}
     assert answer["approximate"] == APPROXIMATE
+    of_b = visited.run(query, interval="month", file="b")
+    assert numbers(of_b, number="visitors") == {"2016-12-01": 3, "2017-01-01": 4}
+    of_two_days = visited.run(query, interval="month", start_date="2016-12-18")
+    assert numbers(of_two_days, number="visitors") == {"2016-12-01": 10, "2017-01-01": 4}
 
 
 def test_fewer_dimensions_count_who_came_for_several_files_once(visited: RowsOfDownloads) -> None:
@@ -76,8 +84,11 @@ def test_W15_totals_are_the_union_of_the_range(visited: RowsOfDownloads) -> None
     assert (nothing["visitors"], "approximate" in nothing) == (0.0, False)
 
 
-def test_terms_are_the_union_at_each_level(visited: RowsOfDownloads) -> None:
-    """The number of a level above is not the sum of those below; buckets go by their value."""
+def test_W15_terms_are_the_union_at_each_level(visited: RowsOfDownloads) -> None:
+    """The number of a level above is not the sum of those below; buckets go by their value.
+
+    Only what was asked for is in it.
+    """
     config = {**CONFIG, "metric_fields": {"value": ("unique", "unique_count")}}
     query = TermsQuery("terms", aggregated_fields=["file_id", "file_key"], **config)
     answer = visited.run(query)
@@ -85,6 +96,8 @@ def test_terms_are_the_union_at_each_level(visited: RowsOfDownloads) -> None:
     assert numbers(answer, "key") == {"a": 12, "b": 4}
     assert [numbers(bucket, "key") for bucket in answer["buckets"]] == [{"x": 12}, {"y": 4}]
     assert answer["approximate"] == {"value": {"bound": BOUND}}
+    later = visited.run(query, start_date="2016-12-18")
+    assert (later["value"], numbers(later, "key")) == (11, {"a": 7, "b": 4})
 
 
 def test_many_visitors_are_counted_within_the_bound(downloads: RowsOfDownloads) -> None:

@@ -51,33 +51,49 @@ def test_no_query_is_no_answer(client: FlaskClient, body: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        "",
-        "stat",
         "[]",
         '"text"',
         "7",
         '{"a": null}',
         '{"a": "ratio"}',
         '{"a": {}}',
+        '{"a": {"params": {}}}',
         '{"a": {"stat": "ratio", "parameters": {}}}',
-        '{"a": {"stat": 7}}',
-        '{"a": {"stat": ["ratio"]}}',
-        '{"a": {"stat": "ratio", "params": null}}',
-        '{"a": {"stat": "ratio", "params": []}}',
-        '{"a": {"stat": "ratio"}, "a": {"stat": "ratio"}}',
-        '{"a": {"stat": "echo", "params": {"x": NaN}}}',
-        '{"a": {"stat": "echo", "params": {"x": %s}}}' % ("9" * 5_000),
-        "[" * 100_000,
-        '{"a":' * 100_000,
-        b"\xff\xfe\xfa",
-        b'{"a": "\xff"}',
+        '{"a": {"stat": "ratio", "params": {}, "start_date": "2016-12-18"}}',
     ],
 )
 def test_A004_51_a_body_of_another_shape_is_400_with_the_expected_form(
-    client: FlaskClient, body: str | bytes
+    client: FlaskClient, body: str
 ) -> None:
-    """What is no JSON, or JSON of another shape, is refused as a whole."""
-    problem(client.post("/stats", data=body, content_type="application/json"), 400)
+    """What is JSON of another shape is refused as a whole, saying how it should look."""
+    refused = problem(client.post("/stats", data=body, content_type="application/json"), 400)
+    assert '{"<label>": {"stat": "<query name>", "params": {...}}, ...}' in refused["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("", "not JSON"),
+        ("stat", "not JSON"),
+        ('{"a": {"stat": 7}}', "'stat' must be text"),
+        ('{"a": {"stat": ["ratio"]}}', "'stat' must be text"),
+        ('{"a": {"stat": "ratio", "params": null}}', "'params' must be an object"),
+        ('{"a": {"stat": "ratio", "params": []}}', "'params' must be an object"),
+        ('{"a": {"stat": "ratio"}, "a": {"stat": "ratio"}}', "'a' is there twice"),
+        ('{"a": {"stat": "echo", "params": {"x": NaN}}}', "NaN is not a JSON value"),
+        ('{"a": {"stat": "echo", "params": {"x": %s}}}' % ("9" * 5_000), "not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"a":' * 100_000, "nested too deeply"),
+        (b"\xff\xfe\xfa", "not JSON"),
+        (b'{"a": "\xff"}', "not JSON"),
+    ],
+)
+def test_A004_51_a_body_that_can_not_be_meant_is_400_with_the_reason(
+    client: FlaskClient, body: str | bytes, reason: str
+) -> None:
+    """What is no JSON, or has a value of another kind, is refused as a whole."""
+    refused = problem(client.post("/stats", data=body, content_type="application/json"), 400)
+    assert reason in refused["message"]
 
 
 @given(body=BODIES | CALLS)
