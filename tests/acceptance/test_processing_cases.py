@@ -112,7 +112,9 @@ def test_A004_33_events_are_indexed_by_the_template_of_their_registration(doors:
     assert ordered == {"degrees": [9.0, 10.0, 100.0], "door": ["10", "100", "9"]}
 
 
-@pytest.mark.parametrize("backend", ["distributed"], indirect=True)
+@pytest.mark.parametrize(
+    "backend", [pytest.param("distributed", marks=pytest.mark.servers)], indirect=True
+)
 def test_A004_33_no_document_is_written_before_the_template_is_installed(
     doors: Pipeline, backend: Backend
 ) -> None:

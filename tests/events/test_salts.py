@@ -17,6 +17,9 @@ from tests.support import Backend, stored_events
 NOON = datetime(2018, 1, 1, 12, tzinfo=UTC)
 WORKERS = 8
 
+#: Each is a race of its own.
+DAYS = 20
+
 
 @pytest.fixture
 def clock() -> ManualClock:
@@ -42,14 +45,17 @@ def test_W14_two_pipelines_give_one_person_one_id(thing_pipeline: ThingPipeline)
 
 
 def test_W14_a_race_of_workers_makes_one_salt(store: Store, clock: ManualClock) -> None:
-    """All of them begin at once and none has an id of its own."""
+    """All of them begin each day at once and none has an id of its own."""
     barrier = Barrier(WORKERS)
-    ids: list[str] = []
+    ids: list[list[str]] = []
 
     def work() -> None:
         salts = Salts(store.state, "events-stats-thing", "day", clock)
-        barrier.wait()
-        ids.append(salts.hash(NOON, "u1"))
+        own = []
+        for day in range(DAYS):
+            barrier.wait()
+            own.append(salts.hash(NOON + timedelta(days=day), "u1"))
+        ids.append(own)
 
     threads = [Thread(target=work) for _ in range(WORKERS)]
     for thread in threads:
@@ -57,8 +63,8 @@ def test_W14_a_race_of_workers_makes_one_salt(store: Store, clock: ManualClock) 
     for thread in threads:
         thread.join()
     assert len(ids) == WORKERS
-    assert len(set(ids)) == 1
-    assert len(list(store.state.find(KIND))) == 1
+    assert [len(set(of_a_day)) for of_a_day in zip(*ids, strict=True)] == [1] * DAYS
+    assert len(list(store.state.find(KIND))) == DAYS
     store.close()
 
 
