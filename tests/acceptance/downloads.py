@@ -59,9 +59,9 @@ def update(pipeline: Pipeline, **asked: Any) -> dict[str, int]:
     }
 
 
-def row_documents(pipeline: Pipeline) -> list[Document]:
-    """Return the rows as readers see them, by day and file."""
-    alias = pipeline.registries.aggregation(AGGREGATION).alias
+def row_documents(pipeline: Pipeline, name: str = AGGREGATION) -> list[Document]:
+    """Return the rows of an aggregation by file as readers see them, by day and file."""
+    alias = pipeline.registries.aggregation(name).alias
     with pipeline.store.snapshot([alias]) as rows:
         return list(rows.scan(Filter(), ["timestamp", "unique_id"]))
 

@@ -113,6 +113,26 @@ def test_B18_five_files_on_seven_days_are_35_rows_of_one(pipeline: Pipeline) -> 
     assert sum(row.body["count"] for row in rows[:30]) == 30
 
 
+def test_B20_one_user_in_four_hours_is_one_visitor_in_four_sessions(make: Make) -> None:
+    """12 downloads of 9,000 bytes; where the peer counts sessions, what we ship counts visitors."""
+    sessions = {
+        "event": "file-download",
+        "aggregation_field": "unique_id",
+        "metrics": {"unique_count": ("unique", "unique_session_id"), "volume": ("sum", "size")},
+    }
+    pipeline = make(STATS_AGGREGATIONS={"sessions-agg": {"aggregator_config": sessions}})
+    times = [
+        f"2017-01-01T{hour}:{minute}:00Z" for hour in (10, 11, 12, 13) for minute in (10, 20, 30)
+    ]
+    take(pipeline, [download(time) for time in times])
+    assert pipeline.update(["file-download-agg", "sessions-agg"]).is_complete
+    numbers = {}
+    for name in ("file-download-agg", "sessions-agg"):
+        (row,) = row_documents(pipeline, name)
+        numbers[name] = [row.body[field] for field in ("count", "unique_count", "volume")]
+    assert numbers == {"file-download-agg": [12, 1, 108_000], "sessions-agg": [12, 4, 108_000]}
+
+
 def test_B26_B27_the_generators_downloads_come_out_of_the_queries(pipeline: Pipeline) -> None:
     """2 of each of two files a day are buckets of 2 by day, and of 14 by file."""
     take(pipeline, downloads("2017-01-01", "2017-01-07", files=2, per_day=2))

@@ -102,6 +102,15 @@ def test_A004_09_the_first_builder_gets_an_empty_event_and_each_gets_sender_and_
     assert calls == [(event, "sender", {"key": "k"}) for event in seen]
 
 
+def test_A004_09_each_event_of_a_list_that_a_builder_returns_is_recorded(
+    host: MakeHost, used: NamedSignal
+) -> None:
+    """One signal may mean several events."""
+    app = host(lambda _event, _sender: [{"value": number} for number in (1, 2, 3)])
+    used.send(app)
+    assert recorded(app) == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     "builders", [[], [lambda _event, _sender: None], [lambda _event, _sender: {}]]
 )
