@@ -1,22 +1,28 @@
 """Leases: one run at a time works on one interval of one aggregation.
 
 A lease is a state record changed by compare-and-swap. It expires, so that a killed run does not
-block the interval for ever; the holder renews it, and checks it by the monotonic clock before each
-write. An interval taken over from an expired lease may still be written to by a run that was only
-stopped, and so may one of which a write was not answered. It is suspect for a day, in which it is
-repeated at longer and longer intervals, and once more afterwards.
+block the interval for ever. The holder renews it in a thread of its own, since the store may
+compute for longer than a lease lasts, and checks it by the monotonic clock before each write. An
+interval taken over from an expired lease may still be written to by a run that was only stopped,
+and so may one of which a write was not answered. It is suspect for a day, in which it is repeated
+at longer and longer intervals, and once more afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from stats_pipeline.clock import Clock, format_time, parse_time
-from stats_pipeline.errors import LeaseLost
+from stats_pipeline.errors import LeaseLost, StoreError
 from stats_pipeline.stores.protocol import Record, State
+from stats_pipeline.text import get_logger
+
+logger = get_logger(__name__)
 
 KIND = "lease"
 
@@ -45,6 +51,9 @@ class Lease:
         self._renewed = renewed
         self._is_doubtful = False
         self._seen: Sequence[str] = ()
+        #: Is held by who reads or renews the lease: two threads do.
+        self._lock = threading.RLock()
+        self._lost: LeaseLost | None = None
 
     @property
     def suspect_until(self) -> datetime | None:
@@ -52,18 +61,36 @@ class Lease:
         text = self._record.body.get("suspect_until")
         return parse_time(text) if text else None
 
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renew the lease in a thread, for as long as the caller works under it."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._keep, args=(ended,), name="stats-lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
     def check(self) -> None:
         """Renew the lease if it is time; raise LeaseLost if it may be somebody else's by now."""
-        age = self._clock.monotonic() - self._renewed
-        if age >= self._seconds:
-            raise LeaseLost(f"The lease of {self._record.key} ended after {age:.0f} s of silence")
-        if age >= self._seconds * RENEWAL_SHARE:
-            self._renew()
+        with self._lock:
+            if self._lost:
+                raise self._lost
+            age = self._clock.monotonic() - self._renewed
+            if age >= self._seconds:
+                raise LeaseLost(
+                    f"The lease of {self._record.key} ended after {age:.0f} s of silence"
+                )
+            if age >= self._seconds * RENEWAL_SHARE:
+                self._renew()
 
     def confirm(self) -> None:
         """Renew the lease now; raise LeaseLost if it is somebody else's."""
-        self.check()
-        self._renew()
+        with self._lock:
+            self.check()
+            self._renew()
 
     def doubt(self) -> None:
         """Note that a write of this run was not answered, and may be done at any time from now."""
@@ -101,6 +128,18 @@ class Lease:
             self._state.swap([replace(held, body=body)])
         else:
             self._state.delete(held)
+
+    def _keep(self, ended: threading.Event) -> None:
+        while not ended.wait(self._seconds * RENEWAL_SHARE):
+            try:
+                self.check()
+            except LeaseLost as error:
+                # It is raised again where the run would write.
+                self._lost = error
+                return
+            except StoreError as error:
+                # Perhaps the next time; if not, the lease ends by the clock.
+                logger.warning("The lease of %s is not renewed: %s", self._record.key, error)
 
     def _renew(self) -> None:
         # The clock is read before the write: the lease then ends no later here than for others.

@@ -248,6 +248,30 @@ def test_a_write_that_was_not_answered_may_be_done_later(make: Make) -> None:
     assert update(other) == {}
 
 
+def test_an_interval_that_takes_longer_than_a_lease_is_done_all_the_same(
+    make: Make, at_row: SetCall
+) -> None:
+    """The lease is renewed while the store computes: nobody else takes the interval meanwhile."""
+    clock = SystemClock()
+    options = {"aggregator_class": CallingAggregator, "clock": clock, "lease_seconds": 0.5}
+    pipeline, other = make(**options), make(**options)
+    take(pipeline, visits(("2017-01-01T10:00:00Z", "a")))
+    others: list[AggregationReport] = []
+
+    def take_long(number: int) -> None:
+        at_row(lambda _: None)
+        if number == 0:
+            # It waits for the interval as long as a lease lasts, and leaves it then.
+            others.extend(other.update(["pages-agg"]).aggregations["pages-agg"] for _ in range(3))
+
+    at_row(take_long)
+    assert update(pipeline) == {"created": 1}
+    assert [(report.intervals, len(report.pending)) for report in others] == [(0, 1)] * 3
+    # Nobody had to take it over, so it is not suspect either.
+    assert update(other) == {}
+    assert other.update(["pages-agg"]).aggregations["pages-agg"].intervals == 0
+
+
 def test_a_lease_is_held_by_one_and_ends_by_itself(make: Make) -> None:
     """Nobody else gets it before it expires; then the earlier holder can't renew it."""
     clock = ManualClock(NOON)
