@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 
 from stats_pipeline.clock import format_time
 from stats_pipeline.intervals import HOUR, Period, period_of, tile
@@ -17,6 +18,12 @@ from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.stores import marks
 from stats_pipeline.stores.protocol import Record, State
 from stats_pipeline.stores.seals import Seal, read_seal
+
+#: Between the name of a generation and the start of an interval, in the tag of a part.
+PART = "@"
+
+#: Marks that are read and changed together.
+FORGOTTEN_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +103,24 @@ class DirtyMarks:
         tags |= {self._part(period) for mark in found for period in self._periods(mark)}
         marks.change_tags(self._state, found, lambda before: before - tags)
 
+    def forget(self) -> None:
+        """Take this generation, of which nothing is left, out of all marks."""
+        found = self._state.find(marks.KIND, group=self._event_alias)
+        part = self._done_name + PART
+        while batch := list(islice(found, FORGOTTEN_AT_ONCE)):
+            named = [
+                mark
+                for mark in batch
+                if any(tag == self._done_name or tag.startswith(part) for tag in mark.tags)
+            ]
+            marks.change_tags(
+                self._state,
+                named,
+                lambda tags: frozenset(
+                    tag for tag in tags if tag != self._done_name and not tag.startswith(part)
+                ),
+            )
+
     def _bounds(
         self, start: datetime | None, end: datetime | None
     ) -> tuple[datetime | None, datetime | None]:
@@ -125,7 +150,7 @@ class DirtyMarks:
         return list(groups.values())
 
     def _part(self, period: Period) -> str:
-        return f"{self._done_name}@{format_time(period.start)}"
+        return f"{self._done_name}{PART}{format_time(period.start)}"
 
 
 def _overlaps(period: Period, start: datetime | None, end: datetime | None) -> bool:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from stats_pipeline.aggregations.dirty import DirtyMarks
 from stats_pipeline.errors import LeaseLost
 from stats_pipeline.intervals import IntervalName, period_label, period_of
 from stats_pipeline.registry import AggregationDefinition
+from stats_pipeline.stores import fixed
 from stats_pipeline.stores.protocol import Record, Store
 
 KIND = "generation"
@@ -145,6 +147,10 @@ class Generations:
         for kind in (INDEX_KIND, DAY_INDEX_KIND):
             for found in self._store.state.find(kind, group=self._group(retired)):
                 self._store.state.delete(found)
+        DirtyMarks(self._store.state, self._definition, self._group(retired)).forget()
+        for held in self._store.state.get(fixed.KIND, [self._group(retired)]):
+            if held is not None:
+                self._store.state.delete(held)
         self._store.state.swap([replace(record, body={**record.body, "retired": None})])
 
     def _is_current(self, generation: int) -> bool:

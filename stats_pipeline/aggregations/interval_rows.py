@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from stats_pipeline.aggregations.aggregator import Row
@@ -17,7 +17,7 @@ from stats_pipeline.intervals import HOUR, Period, period_of, tile
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.reports import AggregationReport
-from stats_pipeline.stores.indices import EventIndices
+from stats_pipeline.stores.indices import RETENTION, EventIndices
 from stats_pipeline.stores.protocol import Store
 from stats_pipeline.stores.seals import read_seal
 from stats_pipeline.text import get_logger
@@ -52,6 +52,11 @@ class IntervalRows:
         self._event_indices = EventIndices(
             store, definition.event.template, definition.event.config.index_interval
         )
+
+    def indices(self, generation: int, period: Period) -> frozenset[str]:
+        """Return the indices that an interval's events and rows may lie in."""
+        rows = self._generations.index_name(generation, period.start)
+        return frozenset({rows, *self._event_indices.names_of(period)})
 
     def bring(
         self, generation: int, period: Period, hours: Sequence[datetime], leases: Leases
@@ -91,8 +96,9 @@ class IntervalRows:
     def _from_events(
         self, index: str, ensure: Callable[[], None], period: Period, leases: Leases
     ) -> AggregationReport:
-        """Bring rows to what the events say; where some are gone, rows stay as they are."""
-        if not self._event_indices.is_whole(period):
+        """Bring rows to what the events say; where they are gone, rows stay as they are."""
+        gone = self._event_indices.gone(period)
+        if gone and self._stays(period, gone):
             start = format_time(period.start)
             logger.info("%s: rows of %s stay: events are gone", self._definition.title, start)
             return AggregationReport()
@@ -106,10 +112,20 @@ class IntervalRows:
             # An index that is gone looks like one without events. What goes from now on is either
             # still in this snapshot, or reading it fails.
             is_same = self._event_indices.covering(needed) == event_indices
-            if not is_same or not self._event_indices.is_whole(period):
+            if not is_same or self._event_indices.gone(period) != gone:
                 raise IndexLost(f"An index of {format_time(period.start)} has just been deleted")
             computed = self._aggregator.rows(events, period)
             return self._write(index, ensure, period, computed, leases)
+
+    def _stays(self, period: Period, gone: Mapping[str, str]) -> bool:
+        """Tell whether the rows of an interval of which events are gone are not computed any more.
+
+        One of which a part is lost is computed from what is left, or what still comes would never
+        count. Of what retention has deleted, no row was left that is not final.
+        """
+        if RETENTION in gone.values():
+            return True
+        return read_seal(self._store.state, self._definition.event.alias).is_lost(period)
 
     def _write(
         self,

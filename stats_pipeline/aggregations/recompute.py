@@ -15,7 +15,13 @@ from stats_pipeline.aggregations.generations import Generations
 from stats_pipeline.aggregations.interval_rows import IntervalRows
 from stats_pipeline.aggregations.lease import Lease, Leases, acquire, is_at_rest
 from stats_pipeline.clock import Clock
-from stats_pipeline.errors import LeaseLost, StatsError, StoreRefused, StoreUnavailable
+from stats_pipeline.errors import (
+    LeaseLost,
+    StatsError,
+    StoreError,
+    StoreRefused,
+    StoreUnavailable,
+)
 from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.reports import AggregationReport
 from stats_pipeline.stores.protocol import Record, Store
@@ -50,6 +56,8 @@ class Recompute:
         self._lease_seconds = lease_seconds
         self._generations = generations
         self._rows = IntervalRows(definition, store=store, clock=clock, generations=generations)
+        #: Indices of intervals that the store has failed. Threads may add at the same time.
+        self._failing: set[str] = set()
 
     def marks(self, generation: int) -> DirtyMarks:
         """Return the marks of a generation."""
@@ -59,28 +67,40 @@ class Recompute:
     def attempt(
         self, generation: int, interval: DirtyInterval, started: datetime
     ) -> AggregationReport | None:
-        """Recompute one interval; None where another run holds it. Its failure is its report's."""
-        key = f"{self._generations.done_name(generation)}/{interval.label}"
+        """Recompute one interval; None where another run holds it. Its failure is its report's.
+
+        Raises:
+            StoreUnavailable, StoreRefused: of what any interval needs, leases and marks.
+        """
+        indices = self._rows.indices(generation, interval.period)
+        if indices <= self._failing:
+            # It would meet the same, perhaps after a minute of waiting.
+            return AggregationReport(pending=(interval.label,))
         try:
-            if self._is_at_rest(key, generation, interval):
-                return AggregationReport()
-            with self._held(key) as lease, self._alone_with_flags() as flags:
-                leases = Leases([lease, *flags])
-                return self._under_leases(generation, interval, leases, started)
+            return self._do(generation, interval, started)
         except _HeldError:
             return None
-        except (LeaseLost, StoreUnavailable, StoreRefused) as error:
-            if not isinstance(error, LeaseLost) and self._generations.is_alive(generation):
-                raise  # the other intervals would meet the same
-            # Or a reset has come to its end, and the indices of this generation are gone.
+        except (StoreUnavailable, StoreRefused):
+            raise  # the other intervals would meet the same
+        except LeaseLost as error:
             logger.warning("%s: %s; it will be done again", self._definition.title, error)
             return AggregationReport(pending=(interval.label,))
         except StatsError as error:
+            if isinstance(error, StoreError | _IntervalError):
+                self._failing |= indices
             logger.error("%s, %s: %s", self._definition.title, interval.label, error)
             return AggregationReport(pending=(interval.label,), error=str(error))
         except Exception as error:
             logger.exception("%s, %s", self._definition.title, interval.label)
             return AggregationReport(pending=(interval.label,), error=repr(error))
+
+    def _do(self, generation: int, interval: DirtyInterval, started: datetime) -> AggregationReport:
+        key = f"{self._generations.done_name(generation)}/{interval.label}"
+        if self._is_at_rest(key, generation, interval):
+            return AggregationReport()
+        with self._held(key) as lease, self._alone_with_flags() as flags:
+            leases = Leases([lease, *flags])
+            return self._under_leases(generation, interval, leases, started)
 
     def _is_at_rest(self, key: str, generation: int, interval: DirtyInterval) -> bool:
         def seen() -> list[str]:
@@ -94,7 +114,8 @@ class Recompute:
         if lease is None:
             raise _HeldError
         try:
-            yield lease
+            with lease.kept():
+                yield lease
         finally:
             lease.release()
 
@@ -122,7 +143,13 @@ class Recompute:
         if interval.mark_keys and not read:
             return AggregationReport()  # another run was faster
         hours = [mark.time for mark in read if mark.time is not None]
-        report = self._rows.bring(generation, period, hours, leases)
+        try:
+            report = self._rows.bring(generation, period, hours, leases)
+        except (StoreUnavailable, StoreRefused) as error:
+            if not self._generations.is_alive(generation):
+                raise LeaseLost(f"A reset has replaced generation {generation}") from error
+            # An index of this interval may be blocked, closed or red: others have their own.
+            raise _IntervalError(str(error)) from error
         leases.confirm()
         suspect_until = leases.suspect_until(started)
         if suspect_until:
@@ -140,6 +167,10 @@ class Recompute:
 
 def _seen(read: Sequence[Record]) -> list[str]:
     return [f"{mark.key} {mark.version}" for mark in read]
+
+
+class _IntervalError(StatsError):
+    """Say why one interval can't be computed now, whatever becomes of the others."""
 
 
 class _HeldError(Exception):

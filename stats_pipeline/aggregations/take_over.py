@@ -1,6 +1,6 @@
 """Take over: rows that can't be computed any more go from one generation into the next unchanged.
 
-Those are the rows of sealed time, and those of time whose events are lost; of long intervals their
+Those are the rows of sealed time, and those of time that is wholly lost; of long intervals their
 day rows, too. Done twice, or again after it was cut short, it comes to the same.
 """
 
@@ -99,7 +99,7 @@ class TakeOver:
         return number
 
     def _kinds(self, source: int, generation: int, seal: Seal) -> Iterator[_Kind]:
-        generations, lost = self._generations, [_overlapping(period) for period in seal.lost]
+        generations, lost = self._generations, [_within(period) for period in seal.lost]
         sealed = [_ended(seal.sealed_before)] if seal.sealed_before else []
         if self._definition.follows_from_days:
 
@@ -176,9 +176,9 @@ def _ended(moment: datetime) -> Filter:
     return Filter().between("end", None, moment + MILLISECOND)
 
 
-def _overlapping(period: Period) -> Filter:
-    begun = Filter().between("start", None, period.end)
-    return begun.between("end", period.start + MILLISECOND, None)
+def _within(period: Period) -> Filter:
+    begun = Filter().between("start", period.start, None)
+    return begun.between("end", None, period.end + MILLISECOND)
 
 
 def _without_counterpart(

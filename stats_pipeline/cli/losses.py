@@ -22,8 +22,10 @@ def acknowledge_loss(output: Output, index: str) -> None:
 
     For an index that was deleted, or replaced by another one, and that no backup has. The rows of
     its time stay as they are and are never computed again; events that still come for its time
-    become dead letters (too_late). The event type goes on. Can't be undone: if there is a backup,
-    restore it instead. INDEX is its whole name, as the error says it.
+    become dead letters (too_late). The event type goes on. An interval of which only a part is
+    lost is computed again from what is left, by the next update, unless it follows from its days.
+    Can't be undone: if there is a backup, restore it instead. INDEX is its whole name, as the
+    error says it.
     """
     report = current_stats.acknowledge_loss(index)
     output.result(
@@ -31,5 +33,9 @@ def acknowledge_loss(output: Output, index: str) -> None:
         [
             f"Rows of {report.event_type} from {report.start} to {report.end} stay as they are",
             "Events that come for this time from now on are dead letters (too_late)",
+            *(
+                f"Computed from what is left: {name}, what begins at {', '.join(starts)}"
+                for name, starts in report.shrunk.items()
+            ),
         ],
     )

@@ -19,7 +19,7 @@ from stats_pipeline.model import Filter
 from stats_pipeline.registry import EventDefinition
 from stats_pipeline.reports import Due
 from stats_pipeline.stores import marks
-from stats_pipeline.stores.indices import DELETED, GONE, EventIndices
+from stats_pipeline.stores.indices import DELETED, GONE, RETENTION, EventIndices
 from stats_pipeline.stores.protocol import Record
 from stats_pipeline.stores.seals import GRACE, Seal, change_seal, read_seal
 from stats_pipeline.text import get_logger
@@ -180,7 +180,7 @@ class Sealing:
         if self._dry_run:
             return
         # First the tombstone: from here on nobody computes anything from this index.
-        tombstone = self._indices.bury(record, "retention") if is_new else record
+        tombstone = self._indices.bury(record, RETENTION) if is_new else record
         if tombstone is None:
             return  # another run is at it
         if self._store.index_uuids([name]).get(name) == record.body["uuid"]:

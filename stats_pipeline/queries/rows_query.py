@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from stats_pipeline.clock import format_time
-from stats_pipeline.errors import DefinitionError, InvalidParameter, nearest
+from stats_pipeline.errors import DefinitionError, InvalidParameter, PartialResult, nearest
 from stats_pipeline.model import Filter
 from stats_pipeline.queries.config import read_query_config
 from stats_pipeline.queries.joining import add_annotations
@@ -22,7 +22,7 @@ from stats_pipeline.queries.parameters import (
     read_filter,
     read_start,
 )
-from stats_pipeline.queries.reading import Rows, current_reader
+from stats_pipeline.queries.reading import Reader, Rows, current_reader
 from stats_pipeline.queries.row_metrics import Tally, approximations
 from stats_pipeline.queries.uniques import Uniques
 from stats_pipeline.stores.protocol import Group, Snapshot
@@ -120,8 +120,11 @@ class RowsQuery(ABC):
         self.config.check_against(rows, owner=self._title)
         asked = self._read(params, rows)
         self._check_uniques(rows, asked)
-        with reader.store.snapshot([rows.alias]) as snapshot:
-            answer, most_rows = self._answer(snapshot, rows, asked)
+        try:
+            answer, most_rows = self._read_rows(reader, rows, asked)
+        except PartialResult:
+            # A reset may just have deleted what was being read, and shown its own rows.
+            answer, most_rows = self._read_rows(reader, rows, asked)
         if self.config.annotations:
             add_annotations(
                 answer,
@@ -133,6 +136,10 @@ class RowsQuery(ABC):
         answer["as_of"] = time_text(rows.as_of)
         approximate = approximations(self.config.metrics, rows, most_rows=most_rows)
         return {**answer, "approximate": approximate} if approximate else answer
+
+    def _read_rows(self, reader: Reader, rows: Rows, asked: Asked) -> tuple[dict[str, Any], int]:
+        with reader.store.snapshot([rows.alias]) as snapshot:
+            return self._answer(snapshot, rows, asked)
 
     @abstractmethod
     def _answer(self, snapshot: Snapshot, rows: Rows, asked: Asked) -> tuple[dict[str, Any], int]:

@@ -19,8 +19,10 @@ from stats_pipeline.templates import IndexTemplate
 
 KIND = "index"
 
-#: Why there are no events any more, in the body of a tombstone.
+#: Why there are no events any more, in the body of a tombstone: one of the two below.
 DELETED = "deleted"
+RETENTION = "retention"
+LOSS = "loss"
 
 #: The tag of a tombstone of which nothing is left to clear away.
 GONE = "gone"
@@ -52,6 +54,12 @@ class EventIndices:
             self._names[day] = f"{self._template.alias}-{period_label(start, self._interval)}"
         return self._names[day]
 
+    def names_of(self, period: Period) -> list[str]:
+        """Return the names of the indices of a period: of all time none, which has no end."""
+        if _is_endless(period):
+            return []
+        return [self.name_of(part.start) for part in tile(period.start, period.end, self._interval)]
+
     def ensure(self, moment: datetime) -> str:
         """Return the name of the index for this time, which exists or existed by now.
 
@@ -75,7 +83,7 @@ class EventIndices:
         """Return the names of the recorded indices that may hold events of this period.
 
         Read by key, so that an index is seen as soon as an event could be in it. Those with a
-        tombstone are left out; `is_whole` tells whether there are any.
+        tombstone are left out; see `gone`.
 
         Raises:
             IndexLost: one of them is gone or is not the one that was recorded.
@@ -84,9 +92,13 @@ class EventIndices:
         _refuse_lost(self._store, records)
         return [record.key for record in records]
 
-    def is_whole(self, period: Period) -> bool:
-        """Tell whether no index that had events of this period has a tombstone."""
-        return all(DELETED not in record.body for record in self._records(period))
+    def gone(self, period: Period) -> dict[str, str]:
+        """Return the indices that had events of this period and have a tombstone, and why."""
+        return {
+            record.key: record.body[DELETED]
+            for record in self._records(period)
+            if DELETED in record.body
+        }
 
     def until(self, end: datetime) -> Iterator[tuple[Record, Period]]:
         """Yield the records, and periods, of indices that end by then, oldest first.
@@ -109,18 +121,21 @@ class EventIndices:
 
     def _records(self, period: Period) -> Sequence[Record]:
         state = self._store.state
-        if period.end.year > 9000:  # all time: there is no end of names to ask for
+        if _is_endless(period):
             return list(state.find(KIND, group=self._template.alias))
-        names = [
-            self.name_of(part.start) for part in tile(period.start, period.end, self._interval)
-        ]
-        return [record for record in state.get(KIND, names) if record is not None]
+        found = state.get(KIND, self.names_of(period))
+        return [record for record in found if record is not None]
 
     def _create(self, name: str, period: Period) -> None:
         uuid = self._store.create_index(name, self._template, aliased=True)
         body = {"uuid": uuid}
         # Two workers at once get the same UUID, so it does not matter whose record is kept.
         self._store.state.create(Record(KIND, name, self._template.alias, period.start, body=body))
+
+
+def _is_endless(period: Period) -> bool:
+    # All time, perhaps with a margin: its names have no end.
+    return period.end.year > 9000
 
 
 def refuse_lost(store: Store, names: Iterable[str]) -> None:

@@ -35,7 +35,8 @@ class Seal:
         closing_before: events before it are too late; never before `sealed_before`.
         closing_since: since when they are.
         sealed_before: rows that end at it or before are final.
-        lost: periods whose events are lost, which somebody has acknowledged.
+        lost: periods whose events are lost, which somebody has acknowledged; oldest first, none of
+            which touches another.
     """
 
     closing_before: datetime | None = None
@@ -57,6 +58,20 @@ class Seal:
         """Return `sealed_before` as text where a range that begins there reaches it, else ''."""
         bound = self.sealed_before
         return format_time(bound) if bound and (start is None or start < bound) else ""
+
+    def is_lost(self, period: Period) -> bool:
+        """Tell whether all that this interval had is lost: then its rows are final, too."""
+        return any(lost.start <= period.start and period.end <= lost.end for lost in self.lost)
+
+    def with_lost(self, period: Period) -> Seal:
+        """Return the seal with one more period that is lost."""
+        start, end, apart = period.start, period.end, []
+        for lost in self.lost:
+            if lost.start <= end and start <= lost.end:
+                start, end = min(start, lost.start), max(end, lost.end)
+            else:
+                apart.append(lost)
+        return replace(self, lost=tuple(sorted([*apart, Period(start, end)])))
 
     def is_sealed(self, period: Period) -> bool:
         """Tell whether the rows of this interval are final."""
@@ -119,12 +134,14 @@ def _read(record: Record | None) -> Seal:
     if record is None:
         return Seal()
     body = record.body
-    return Seal(
+    seal = Seal(
         closing_before=_time(body["closing_before"]),
         closing_since=_time(body["closing_since"]),
         sealed_before=_time(body["sealed_before"]),
-        lost=tuple(Period(parse_time(start), parse_time(end)) for start, end in body["lost"]),
     )
+    for start, end in body["lost"]:
+        seal = seal.with_lost(Period(parse_time(start), parse_time(end)))
+    return seal
 
 
 def _body(seal: Seal) -> dict[str, Any]:

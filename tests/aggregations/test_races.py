@@ -1,0 +1,122 @@
+"""Races that only one order of two things loses: each is played out in that very order."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from stats_pipeline.aggregations import interval_rows
+from stats_pipeline.aggregations.double_clicks import set_flags
+from stats_pipeline.clock import ManualClock, SystemClock, parse_time
+from tests.aggregations.conftest import PATIENCE_SECONDS, Make, SetCall
+from tests.aggregations.faulty import CallingAggregator
+from tests.aggregations.host import rows, table, take, update, visits
+
+HOUR_SECONDS = 3_600
+MARCH = parse_time("2017-03-15T12:00:00Z")
+THREE_MONTHS = visits(
+    *[(f"2017-0{month}-0{day}T10:00:00Z", "a") for month in (1, 2, 3) for day in (2, 3, 4)]
+)
+
+
+def test_what_is_sealed_in_the_middle_of_a_reset_is_taken_over(make: Make, at_row: SetCall) -> None:
+    """Its events go before the reset comes to them, so it looks again at what is final."""
+    clock = ManualClock(MARCH)
+    pipeline = make(clock=clock, retention_days=31, aggregator_class=CallingAggregator)
+    other = make(clock=clock, retention_days=31)
+    take(pipeline, THREE_MONTHS)
+    update(pipeline)
+    before = rows(pipeline)
+    pipeline.apply_retention()
+    clock.advance(HOUR_SECONDS)
+    update(pipeline)
+    deleted: list[int] = []
+
+    def seal_and_delete(number: int) -> None:
+        # Of the first day only one row was asked for: its interval is under way.
+        at_row(lambda _: None)
+        if number == 0:
+            deleted.extend(other.apply_retention().events.values())
+
+    at_row(seal_and_delete)
+    report = pipeline.reset(["pages-agg"])
+    assert report.is_complete, report
+    assert deleted == [3]
+    assert rows(pipeline) == before
+
+
+def test_rows_that_a_reset_had_computed_before_their_time_was_sealed_give_way(
+    make: Make, at_row: SetCall
+) -> None:
+    """A reset that was cut short is taken up when one of its rows has long been withdrawn."""
+    clock = ManualClock(MARCH)
+    pipeline = make(clock=clock, retention_days=31, aggregator_class=CallingAggregator)
+    withdrawn = {"timestamp": "2017-01-02T11:00:00Z", "event_id": "w", "page": "withdrawn"}
+    take(pipeline, [*THREE_MONTHS, withdrawn])
+    asked: list[int] = []
+
+    def die_at_the_second_day(number: int) -> None:
+        asked.append(number)
+        if asked.count(0) == 2:
+            raise KeyboardInterrupt
+
+    at_row(die_at_the_second_day)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.reset(["pages-agg"])
+    at_row(lambda _: None)
+    take(pipeline, [{**withdrawn, "revision": 1, "withdrawn": True}])
+    update(pipeline)
+    before = rows(pipeline)
+    assert len(before) == len(THREE_MONTHS)
+    pipeline.apply_retention()
+    clock.advance(HOUR_SECONDS)
+    assert list(pipeline.apply_retention().events.values()) == [4]
+    assert pipeline.reset(["pages-agg"]).is_complete
+    assert rows(pipeline) == before
+
+
+def test_flags_of_one_aggregation_are_not_those_that_another_one_sees_older(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The counter-example of the design notes: set between the other's flags and its count."""
+    options = {
+        "clock": SystemClock(),
+        "lease_seconds": 1,
+        "double_click_window": 30,
+        "double_click_rule": "sliding",
+        "aggregations": {"first-agg": {}, "second-agg": {}},
+    }
+    first, second = make(**options), make(**options)
+    click = {"visitor_id": "v", "unique_id": "u", "page": "a"}
+    one = {**click, "timestamp": "2017-01-01T10:00:00Z", "event_id": "1"}
+    two = {**click, "timestamp": "2017-01-01T10:00:10Z", "event_id": "2"}
+    take(first, [one, two])
+    is_read, go_on, is_written = (threading.Event() for _ in range(3))
+
+    def set_flags_in_this_order(*args: Any, **kwargs: Any) -> int:
+        if threading.current_thread() is thread:
+            is_read.set()
+            assert go_on.wait(PATIENCE_SECONDS)
+            written = set_flags(*args, **kwargs)
+            is_written.set()
+        else:
+            written = set_flags(*args, **kwargs)
+            go_on.set()
+            assert is_written.wait(PATIENCE_SECONDS)
+        return written
+
+    monkeypatch.setattr(interval_rows, "set_flags", set_flags_in_this_order)
+    thread = threading.Thread(target=first.update, args=(["first-agg"],))
+    thread.start()
+    assert is_read.wait(PATIENCE_SECONDS)
+    take(second, [{**two, "revision": 1, "withdrawn": True}])
+    # It is kept from the flags, or else would count what the first one sets in between.
+    second.update(["second-agg"])
+    go_on.set()
+    thread.join(PATIENCE_SECONDS)
+    is_written.set()
+    second.update(["first-agg", "second-agg"])
+    for name in ("first-agg", "second-agg"):
+        assert table(second, name) == {("2017-01-01", "a"): 1}
