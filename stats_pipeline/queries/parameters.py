@@ -15,6 +15,7 @@ from typing import Any
 from stats_pipeline.clock import parse_time
 from stats_pipeline.fields import FIELD_TYPES, from_text
 from stats_pipeline.intervals import INTERVALS, IntervalName
+from stats_pipeline.iso8601 import read_date
 
 #: Types of whole texts.
 KEYWORDS = ("keyword", "constant_keyword", "wildcard")
@@ -40,9 +41,9 @@ COMPOSED: Mapping[IntervalName, tuple[IntervalName, ...]] = {
     "all": (),
 }
 
-_BARE_DATE = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)
 #: An offset whose + an address has turned into a blank.
 _LOST_PLUS = re.compile(r"T\S+ \d{2}:?\d{2}$", re.ASCII)
+
 _DATE_FORMS = (
     "must be an ISO 8601 date or time, as '2016-12-18' or '2016-12-18T10:00:00Z' "
     f"(years {FIRST_YEAR} to {LAST_YEAR})"
@@ -190,13 +191,8 @@ def _read_bound(value: Any, zone: tzinfo, *, days: int) -> datetime:
 
 
 def _bare_date(value: Any, zone: tzinfo, days: int) -> datetime | None:
-    if isinstance(value, str) and _BARE_DATE.fullmatch(value.strip()):
-        day = date.fromisoformat(value.strip())
-    elif isinstance(value, date) and not isinstance(value, datetime):
-        day = value
-    else:
-        if not isinstance(value, str | datetime) or (isinstance(value, str) and "T" not in value):
-            raise ValueError
+    day = read_date(value) if isinstance(value, str) else value
+    if not isinstance(day, date) or isinstance(day, datetime):
         return None
     local = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(days=days)
     return local.astimezone(UTC)

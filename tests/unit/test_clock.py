@@ -55,7 +55,6 @@ def test_epoch_milliseconds_lose_nothing(moment: datetime) -> None:
         ("2016-12-18T10:00:00Z", "2016-12-18T10:00:00.000Z"),
         ("2016-12-18T10:00:00.123999Z", "2016-12-18T10:00:00.123Z"),
         ("2016-12-18T10:00:00+05:30", "2016-12-18T04:30:00.000Z"),
-        (" 2016-12-18 10:00 ", "2016-12-18T10:00:00.000Z"),
         ("2016-12-18", "2016-12-18T00:00:00.000Z"),
         ("0001-01-01T00:00:00", "0001-01-01T00:00:00.000Z"),
         (datetime(2016, 12, 18, 10), "2016-12-18T10:00:00.000Z"),  # noqa: DTZ001
@@ -74,6 +73,7 @@ def test_times_are_read_as_utc_and_cut(value: object, expected: str) -> None:
         ("yesterday", "'yesterday' is not an ISO 8601 time"),
         ("", "'' is not"),
         ("2016-02-30", "not an ISO 8601 time"),
+        (" 2016-12-18T10:00 ", "it has no blanks"),
         ("\ud800", "not an ISO 8601 time"),
         ("x" * 1_000, "is not"),
         (1_482_055_200, "neither ISO 8601 text nor a datetime"),

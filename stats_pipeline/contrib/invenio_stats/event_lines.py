@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from hashlib import blake2b
 from typing import Any
 
 from stats_pipeline.contrib.access_log.parser import LONGEST_LINE_BYTES
+from stats_pipeline.iso8601 import read_moment
 
 #: The longest `event_id`; a longer `_id` is hashed.
 LONGEST_EVENT_ID = 200
@@ -89,12 +90,10 @@ def event_id_of(document_id: str) -> str:
 def _time(source: Mapping[str, Any]) -> str:
     text = source.get("timestamp")
     try:
-        moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
         # Their times are naive UTC, in newer versions also aware.
-        aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return read_moment(text).astimezone(UTC).isoformat()  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise MalformedLine(f"its timestamp {str(text)[:60]!r} is not ISO 8601") from None
-    return aware.isoformat()
 
 
 def _refuse_constant(name: str) -> Any:
