@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from stats_pipeline.errors import ConfigurationError
 from stats_pipeline.ext import StatsPipeline
+from stats_pipeline.importing import FAILURES, reason_of
 from stats_pipeline.settings import from_environment
 
 #: All that is shipped is active; STATS_EVENTS of the configuration takes its place.
@@ -57,7 +58,7 @@ def _to_dashboard(url_prefix: str) -> Response:
 def _read_file(app: Flask, config_file: Path) -> None:
     try:
         app.config.from_pyfile(str(config_file.resolve()))
-    except Exception as error:
+    except FAILURES as error:
         raise ConfigurationError(
-            f"{config_file} can't be used as configuration: {error}"
+            f"{config_file} can't be used as configuration: {reason_of(error)}"
         ) from error

@@ -8,6 +8,9 @@ from typing import Any
 
 from stats_pipeline.errors import ConfigurationError, DefinitionError
 
+#: What the code of a stranger may raise while it is imported; a script may even end its process.
+FAILURES = (Exception, SystemExit)
+
 
 def load(target: Any, *, owner: str) -> Any:
     """Return the object that a dotted path names; anything but text is the object itself.
@@ -17,7 +20,7 @@ def load(target: Any, *, owner: str) -> Any:
         owner: what needs it, for the error message.
 
     Raises:
-        ConfigurationError: naming owner and path, where it can't be imported.
+        ConfigurationError: naming owner, path and cause, whatever is raised while it is imported.
     """
     if not isinstance(target, str):
         return target
@@ -32,7 +35,17 @@ def load(target: Any, *, owner: str) -> Any:
         raise ConfigurationError(
             f"{owner}: {target!r} can't be imported ({error}); give 'package.module:name'"
         ) from error
+    except FAILURES as error:
+        raise ConfigurationError(
+            f"{owner}: {target!r} can't be imported: {reason_of(error)}"
+        ) from error
     return found
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why an import failed; some errors say what they are by their type only."""
+    is_sentence = isinstance(error, ImportError | SyntaxError | OSError)
+    return str(error) if is_sentence else repr(error)
 
 
 def load_callables(targets: Any, *, key: str, owner: str) -> tuple[Callable[..., Any], ...]:

@@ -18,6 +18,7 @@ from typing import Any
 
 from stats_pipeline.errors import DefinitionError
 from stats_pipeline.fields import FIELD_TYPES
+from stats_pipeline.importing import FAILURES, reason_of
 
 #: Above the priorities of the templates that come with Elasticsearch (100 to 200).
 BASE_PRIORITY = 300
@@ -106,19 +107,19 @@ def complete_template(
 
 
 def _folder(source: str, owner: str) -> Traversable:
-    if source and Path(source).is_dir():
-        return Path(source)
     try:
+        if source and Path(source).is_dir():
+            return Path(source)
         package = import_module(source)
         if getattr(package, "__file__", None) is not None:
             return files(package)
         # Without an __init__.py. `files` fails where the path of such a package holds more than
         # folders, as in an editable installation.
         return next(path for path in map(Path, package.__path__) if path.is_dir())
-    except (ImportError, ValueError, TypeError, AttributeError, StopIteration) as error:
+    except FAILURES as error:
         raise DefinitionError(
             f"{owner}: templates={source!r} is neither a folder nor a package that can be "
-            f"imported ({error})"
+            f"imported ({reason_of(error)})"
         ) from error
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import importlib_metadata
 
 from stats_pipeline.errors import ConfigurationError
+from stats_pipeline.importing import FAILURES
 from stats_pipeline.registry.items import Group, Item, read_item
 
 #: What lies below this module is ours, and yields to other owners.
@@ -24,7 +25,7 @@ def registered_items(group: Group) -> Iterator[Item]:
         owner = _owner(point)
         try:
             raw_items = point.load()()
-        except Exception as error:
+        except FAILURES as error:
             raise ConfigurationError(
                 f"The entry point {point.name!r} ({point.value}) of {owner} in the group "
                 f"{group.entry_point_group!r} can't be used: {error!r}"

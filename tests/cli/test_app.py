@@ -62,7 +62,7 @@ def test_a_file_may_be_named_by_text(make: Make, tmp_path: Path) -> None:
     assert pipeline_of(make(config_file="stats.py")).settings["STATS_INDEX_PREFIX"] == "file-"
 
 
-@pytest.mark.parametrize("text", ["STATS_EVENTS = (", "import nothing_like_this", "1 / 0"])
+@pytest.mark.parametrize("text", ["STATS_EVENTS = (", "import nothing", "1 / 0", "exit(3)"])
 def test_a_file_that_is_no_configuration_is_named(make: Make, tmp_path: Path, text: str) -> None:
     """Whatever is wrong with it, the error says which file."""
     file = tmp_path / "bad.py"

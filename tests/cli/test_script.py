@@ -105,6 +105,19 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(
     assert said in failed.stderr
 
 
+def test_A004_07_a_module_that_can_not_run_is_one_line_and_exit_code_2(
+    run_stats: Stats, tmp_path: Path
+) -> None:
+    """At start for what the host's configuration names; event type, path and cause are said."""
+    (tmp_path / "shop.py").write_text("undefined_name\n")
+    events = {"file-download": {"signal": "shop.sold"}}
+    failed = run_stats("status", STATS_EVENTS=json.dumps(events), PYTHONPATH=str(tmp_path))
+    assert failed.returncode == 2
+    assert failed.stderr.count("\n") == 1
+    assert "event type 'file-download' of stats_pipeline: 'shop.sold'" in failed.stderr
+    assert "NameError(\"name 'undefined_name' is not defined\")" in failed.stderr
+
+
 def test_the_version_is_said(run_stats: Stats) -> None:
     """For reports of bugs."""
     assert re.fullmatch(r"\d+\.\d+\.\d+\n", run_stats("--version").stdout)

@@ -101,3 +101,26 @@ def test_a_folder_without_the_template_names_the_files_that_were_looked_for(defi
         DefinitionError, match=r"holds none of thing\.json, thing-v1\.json, events-stats-thing\."
     ):
         _ = define(think=body()).template
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("no_such_package.templates", "No module named 'no_such_package'"),
+        ("/nowhere/templates", "No module named '/nowhere/templates'"),
+        ("broken_package", "ZeroDivisionError\\('division by zero'\\)"),
+        (5, "not int"),
+    ],
+)
+def test_what_is_neither_a_folder_nor_a_package_is_refused_with_the_reason(
+    source: Any, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, registries: Any
+) -> None:
+    """Whatever its package raises while it is imported."""
+    (tmp_path / "broken_package").mkdir()
+    (tmp_path / "broken_package" / "__init__.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    definition = registries(
+        STATS_EVENTS={"thing": {"templates": source, "event_type": "thing"}}
+    ).event_type("thing")
+    with pytest.raises(DefinitionError, match=f"event type 'thing' of .*{reason}"):
+        _ = definition.template

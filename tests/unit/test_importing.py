@@ -2,6 +2,7 @@
 
 import json
 from collections import abc
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +42,33 @@ def test_A004_07_a_wrong_path_is_refused_with_its_owner(path: str) -> None:
     message = str(caught.value)
     assert message.startswith(f"event type 'sale' of shop: {path!r} can't be imported")
     assert message.endswith("give 'package.module:name'")
+
+
+BROKEN = {
+    "a_name": ("undefined_name", "NameError(\"name 'undefined_name' is not defined\")"),
+    "a_division": ("1 / 0", "ZeroDivisionError('division by zero')"),
+    "a_key": ("{}['STATS']", "KeyError('STATS')"),
+    "no_words": ("assert False", "AssertionError()"),
+    "a_syntax": ("def build(:", "invalid syntax (broken_a_syntax.py, line 1)"),
+    "an_import": ("import no_such_thing", "No module named 'no_such_thing'"),
+    "an_exit": ("import sys; sys.exit(3)", "SystemExit(3)"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_A004_07_whatever_a_module_raises_is_said_with_owner_path_and_cause(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module of the host that can't run is a wrong configuration, with the error kept."""
+    text, cause = BROKEN[name]
+    (tmp_path / f"broken_{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        load(f"broken_{name}:build", owner="event type 'sale' of shop")
+    message = str(caught.value)
+    assert message.startswith(f"event type 'sale' of shop: 'broken_{name}:build' can't be imported")
+    assert cause in message
+    assert caught.value.__cause__ is not None
 
 
 def test_a_list_of_paths_and_objects_becomes_callables_in_order() -> None:
