@@ -30,9 +30,15 @@ StatsError
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher, get_close_matches
 from itertools import takewhile
+
+#: From this ratio on a name is taken for another one with a slip or two.
+MISTYPED = 0.8
+
+WORD = re.compile(r"[^\W_]+")
 
 
 class StatsError(Exception):
@@ -172,21 +178,43 @@ class LeaseLost(StatsError):
     """Say that this run no longer holds the lease of what it was computing."""
 
 
-def nearest(name: object, known: Iterable[str], *, limit: int = 24) -> str:
-    """Return the end of an error message: the nearest known name, else the known ones."""
+def nearest(name: object, known: Iterable[str], *, prefix: str = "", limit: int = 24) -> str:
+    """Return the end of an error message: the nearest known name, else the known ones.
+
+    Args:
+        name: what was given.
+        known: what could be meant.
+        prefix: what all of them begin with, and what therefore makes none of them nearer.
+        limit: how many of the known ones are listed.
+    """
     names = sorted(known)
-    text = str(name)
-    close = get_close_matches(text, names)
-    if close:
-        return f"; did you mean {max(close, key=lambda known: _likeness(text, known))!r}?"
+    meant = _meant(str(name).removeprefix(prefix), [each.removeprefix(prefix) for each in names])
+    if meant:
+        *others, last = (repr(f"{prefix}{each}") for each in meant)
+        return f"; did you mean {', '.join(others)}{' or ' if others else ''}{last}?"
     if not names:
         return ""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return f"; known: {', '.join(names[:limit])}{more}"
 
 
+def _meant(name: str, known: Sequence[str], *, limit: int = 3) -> Sequence[str]:
+    """Return the name that is mistyped, else those that this is a part of, else one like it."""
+    close = sorted(get_close_matches(name, known), key=lambda each: _likeness(name, each))
+    if close and _ratio(name, close[-1]) >= MISTYPED:
+        return close[-1:]
+    words = set(WORD.findall(name))
+    longer = [each for each in known if words and words <= set(WORD.findall(each))]
+    if longer:
+        return sorted(sorted(longer, key=lambda each: -_ratio(name, each))[:limit])
+    return close[-1:]
+
+
+def _ratio(name: str, known: str) -> float:
+    return SequenceMatcher(None, known, name).ratio()
+
+
 def _likeness(name: str, known: str) -> tuple[float, int]:
-    alike = round(SequenceMatcher(None, known, name).ratio(), 1)
     begins_alike = takewhile(lambda pair: pair[0] == pair[1], zip(name, known, strict=False))
     # Of names that are about as much alike, the one that begins so: who shortens drops the end.
-    return alike, len(list(begins_alike))
+    return round(_ratio(name, known), 1), len(list(begins_alike))

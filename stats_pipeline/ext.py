@@ -11,6 +11,7 @@ from werkzeug.local import LocalProxy
 
 from stats_pipeline.errors import ConfigurationError
 from stats_pipeline.importing import load
+from stats_pipeline.permissions import check_identity
 from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.settings import read_settings
 
@@ -42,7 +43,8 @@ class StatsPipeline:
             raise ConfigurationError("This app has StatsPipeline already; call init_app once")
         settings = read_settings(app.config)
         pipeline = Pipeline(settings, instance_path=app.instance_path)
-        pipeline.registries.check_overrides()
+        pipeline.registries.check_overrides(pipeline.declared_rows)
+        check_identity(settings["STATS_IDENTITY"])
         if settings["STATS_RECEIVERS"]:
             pipeline.connect(_accepting(app))
         # After what may be refused: a pipeline that nobody keeps does not listen any more.

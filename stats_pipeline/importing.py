@@ -48,6 +48,18 @@ def reason_of(error: BaseException) -> str:
     return str(error) if is_sentence else repr(error)
 
 
+def load_callable(target: Any, *, key: str, owner: str) -> Callable[..., Any]:
+    """Return the function or class that a dotted path names, or that is given.
+
+    Raises:
+        ConfigurationError: naming owner and key, where it can't be imported or called.
+    """
+    found: Callable[..., Any] = load(target, owner=owner)
+    if not callable(found):
+        raise DefinitionError(f"{owner}: {key}={target!r} can't be called")
+    return found
+
+
 def load_callables(targets: Any, *, key: str, owner: str) -> tuple[Callable[..., Any], ...]:
     """Return what a list of dotted paths or objects means, in order.
 

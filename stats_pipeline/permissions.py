@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import current_app
 
+from stats_pipeline.errors import ConfigurationError
 from stats_pipeline.importing import load
 
 SETTING = "STATS_IDENTITY"
@@ -30,6 +31,15 @@ def authenticated(_query_name: str, _params: Mapping[str, Any]) -> bool:
 def deny_all(_query_name: str, _params: Mapping[str, Any]) -> bool:
     """Permit nobody."""
     return False
+
+
+def check_identity(identity: object) -> None:
+    """Refuse a ``STATS_IDENTITY`` that says nobody's name: each refusal would fail by it."""
+    if identity is not None and not callable(load(identity, owner=SETTING)):
+        raise ConfigurationError(
+            f"{SETTING}={identity!r} can't be called; give a function without arguments that "
+            "returns who calls, None for an anonymous caller"
+        )
 
 
 def current_identity() -> Any | None:

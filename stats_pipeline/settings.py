@@ -274,7 +274,8 @@ def read_settings(configuration: Mapping[str, Any]) -> dict[str, Any]:
     """
     for key in configuration:
         if key.startswith(PREFIX) and key not in _BY_NAME:
-            raise ConfigurationError(f"Unknown setting {key}{nearest(key, _BY_NAME)}")
+            hint = nearest(key, _BY_NAME, prefix=PREFIX)
+            raise ConfigurationError(f"Unknown setting {key}{hint}")
     values = {}
     for setting in SETTINGS:
         value = configuration.get(setting.name, setting.default)

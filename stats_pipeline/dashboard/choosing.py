@@ -9,7 +9,7 @@ from stats_pipeline.errors import PermissionDenied
 from stats_pipeline.ext import current_stats
 from stats_pipeline.queries import DateHistogramQuery, TermsQuery
 from stats_pipeline.queries.listing import aggregations_read, describe, permitted_queries
-from stats_pipeline.registry.registries import RegisteredQuery
+from stats_pipeline.registry.registered_query import RegisteredQuery
 
 #: The field of the form that says which query is meant.
 QUERY = "query"

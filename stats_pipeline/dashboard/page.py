@@ -21,7 +21,7 @@ from stats_pipeline.dashboard.rankings import MOST_RANKED, rank, rankings
 from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.ext import current_stats
 from stats_pipeline.queries.listing import describe
-from stats_pipeline.registry.registries import RegisteredQuery
+from stats_pipeline.registry.registered_query import RegisteredQuery
 
 if TYPE_CHECKING:
     from stats_pipeline.rest.problems import Problem

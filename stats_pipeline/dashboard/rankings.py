@@ -12,7 +12,7 @@ from flask import url_for
 from stats_pipeline.dashboard.choosing import QUERY, is_ranking, missing, params_of
 from stats_pipeline.errors import DefinitionError, QueryError
 from stats_pipeline.ext import current_stats
-from stats_pipeline.registry.registries import RegisteredQuery
+from stats_pipeline.registry.registered_query import RegisteredQuery
 from stats_pipeline.text import get_logger
 
 log = get_logger(__name__)

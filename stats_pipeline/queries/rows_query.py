@@ -9,7 +9,13 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from stats_pipeline.clock import format_time
-from stats_pipeline.errors import DefinitionError, InvalidParameter, PartialResult, nearest
+from stats_pipeline.errors import (
+    DefinitionError,
+    InvalidParameter,
+    PartialResult,
+    UnknownAggregation,
+    nearest,
+)
 from stats_pipeline.model import Filter
 from stats_pipeline.queries.config import read_query_config
 from stats_pipeline.queries.joining import add_annotations
@@ -96,7 +102,10 @@ class RowsQuery(ABC):
         Raises:
             DefinitionError: no aggregation writes these rows, or they have no such field.
         """
-        rows = rows_of(self.config.index, self.config.aggregation)
+        try:
+            rows = rows_of(self.config.index, self.config.aggregation)
+        except UnknownAggregation as error:
+            raise DefinitionError(f"{self._title}: {error}") from error
         if not rows.types:
             raise DefinitionError(
                 f"{self._title} reads the index {self.config.index!r}, which no aggregation writes"

@@ -10,9 +10,9 @@ from typing import Any
 from blinker import Signal
 
 from stats_pipeline.clock import format_time
-from stats_pipeline.errors import DefinitionError
+from stats_pipeline.errors import DefinitionError, UnknownEventType
 from stats_pipeline.fields import WHOLE_NUMBERS
-from stats_pipeline.importing import load, load_callables
+from stats_pipeline.importing import load, load_callable, load_callables
 from stats_pipeline.intervals import IntervalName
 from stats_pipeline.metrics import Count, Mean, Metric, Sum, Unique, sketch_field
 from stats_pipeline.model import Aggregation, EventBuilder, EventType, Filter, Preprocessor
@@ -99,7 +99,8 @@ class EventDefinition:
     @cached_property
     def processor_class(self) -> Any:
         """Return the class that takes this type's events from the queue into the store."""
-        return load(self.declaration.processor_class, owner=self.title)
+        target = self.declaration.processor_class
+        return load_callable(target, key="processor_class", owner=self.title)
 
     @cached_property
     def preprocessors(self) -> tuple[Preprocessor, ...]:
@@ -153,7 +154,10 @@ class AggregationDefinition:
     def config(self) -> AggregatorConfig:
         """Return the checked `aggregator_config`."""
         config = read_aggregator_config(self.declaration.aggregator_config, owner=self.title)
-        event = self._event_type(config.event)
+        try:
+            event = self._event_type(config.event)
+        except UnknownEventType as error:
+            raise DefinitionError(f"{self.title}: {error}") from error
         check_fields(config, event.template.types, owner=self.title)
         check_salt_window(config, event.config, owner=self.title, event_title=event.title)
         days = event.config.retention_days
@@ -186,7 +190,8 @@ class AggregationDefinition:
     @cached_property
     def aggregator_class(self) -> Any:
         """Return the class that computes the rows of an interval."""
-        return load(self.declaration.aggregator_class, owner=self.title)
+        target = self.declaration.aggregator_class
+        return load_callable(target, key="aggregator_class", owner=self.title)
 
     @cached_property
     def template(self) -> IndexTemplate:

@@ -29,6 +29,7 @@ class Group:
         name_key: the key that names an item.
         nested_key: the key whose dict is merged key by key.
         is_complete: tells a complete registration in the host's configuration from overrides.
+        needed: what it has and overrides have not, as messages call it.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Group:
     name_key: str
     nested_key: str
     is_complete: Callable[[Mapping[str, Any]], bool]
+    needed: str
 
 
 EVENTS = Group(
@@ -48,6 +50,7 @@ EVENTS = Group(
     "event_type",
     "processor_config",
     lambda keys: "templates" in keys,
+    "'templates'",
 )
 AGGREGATIONS = Group(
     "aggregation",
@@ -57,6 +60,7 @@ AGGREGATIONS = Group(
     "aggregation_name",
     "aggregator_config",
     lambda keys: "event" in keys.get("aggregator_config", {}),
+    "'event' in aggregator_config",
 )
 QUERIES = Group(
     "query",
@@ -66,6 +70,7 @@ QUERIES = Group(
     "query_name",
     "query_config",
     lambda keys: "query_class" in keys,
+    "'query_class'",
 )
 
 
@@ -92,9 +97,10 @@ class Item:
 def read_item(group: Group, raw: object, *, owner: str, is_shipped: bool = False) -> Item:
     """Return the item that a registration function or the host's configuration gave."""
     keys = _as_dict(group, raw, owner)
-    check_keys(keys, _names(group.declaration), what=group.kind, owner=owner)
-    _check_nested(group, keys, owner)
     name = keys.get(group.name_key)
+    what = f"{group.kind} {name!r}" if isinstance(name, str) else group.kind
+    check_keys(keys, _names(group.declaration), what=what, owner=owner)
+    _check_nested(group, keys, owner)
     if not isinstance(name, str) or not name:
         raise DefinitionError(f"{owner}: a registered {group.kind} has no {group.name_key!r}")
     return Item(group, name, owner, keys, is_shipped)

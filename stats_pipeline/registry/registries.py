@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
+from dataclasses import fields
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -17,8 +17,7 @@ from stats_pipeline.errors import (
     UnknownName,
     UnknownQuery,
 )
-from stats_pipeline.importing import load
-from stats_pipeline.model import Query
+from stats_pipeline.registry.config import AggregatorConfig, ProcessorConfig
 from stats_pipeline.registry.definitions import (
     AggregationDefinition,
     EventDefinition,
@@ -36,6 +35,29 @@ from stats_pipeline.registry.items import (
     read_item,
     unite,
 )
+from stats_pipeline.registry.registered_query import RegisteredQuery, RowsOf
+
+#: What the nested dict of a kind may hold; that of a query depends on its class.
+NESTED: Mapping[str, type[Any]] = {
+    EVENTS.kind: ProcessorConfig,
+    AGGREGATIONS.kind: AggregatorConfig,
+}
+
+#: Keys by which a host names what is imported or read -> where that is done. Signals and builders
+#: are loaded by whoever listens.
+LOADED_AT_START: Mapping[str, Mapping[str, str]] = {
+    EVENTS.kind: {
+        "templates": "template",
+        "processor_class": "processor_class",
+        "preprocessors": "preprocessors",
+    },
+    AGGREGATIONS.kind: {
+        "templates": "template",
+        "aggregator_class": "aggregator_class",
+        "query_modifiers": "modifiers",
+    },
+    QUERIES.kind: {"permission": "permission"},
+}
 
 
 class Registries:
@@ -143,21 +165,26 @@ class Registries:
 
     # All three
 
-    def check_overrides(self) -> None:
-        """Refuse what is wrong in the host's configuration; loads only what it names."""
+    def check_overrides(self, rows_of: RowsOf | None = None) -> None:
+        """Refuse what is wrong in the host's configuration; loads only what it names.
+
+        Args:
+            rows_of: returns what is declared of an index, or of an aggregation; None: what queries
+                name is not looked for in the rows.
+        """
         for name, overrides in self._settings[EVENTS.setting].items():
             definition = self.event_type(name)
-            config = definition.config  # worked out and checked on first use
-            if config.retention_days is not None:
+            if definition.config.retention_days is not None:  # checked where it is worked out
                 self._check_retention(name)
-            if "preprocessors" in overrides.get("processor_config", {}):
-                definition.preprocessors  # noqa: B018
-        for name in self._settings[AGGREGATIONS.setting]:
+            _load_named(definition, EVENTS, overrides)
+        for name, overrides in self._settings[AGGREGATIONS.setting].items():
             self.aggregation(name).config  # noqa: B018
+            _load_named(self.aggregation(name), AGGREGATIONS, overrides)
         for name, overrides in self._settings[QUERIES.setting].items():
             query = self.query(name)
-            if QUERIES.nested_key in overrides:
-                query.check_config()
+            if overrides.keys() & {"query_class", QUERIES.nested_key}:
+                query.check_config(rows_of)
+            _load_named(query, QUERIES, overrides)
 
     def _check_retention(self, event_type: str) -> None:
         """Refuse what would need events of this type for longer than they are kept."""
@@ -173,74 +200,12 @@ class Registries:
         return items
 
 
-class RegisteredQuery:
-    """Be a query that is ready for use; its class is imported and made on first use."""
-
-    def __init__(self, item: Item) -> None:
-        self.name = item.name
-        self.owner = item.owner
-        self.title = item.title
-        self.declaration: Query = item.declare()
-        if self.declaration.permission is None:
-            raise DefinitionError(
-                f"{item.title} has no 'permission': give a callable(query_name, params) -> bool, "
-                "such as stats_pipeline.permissions.allow_everyone"
-            )
-
-    @property
-    def description(self) -> str:
-        """Return the one line that its owner wrote."""
-        return self.declaration.description
-
-    @cached_property
-    def instance(self) -> Any:
-        """Return the query object, made of its class and ``query_config``."""
-        self._check_signature()
-        try:
-            return self._query_class(self.name, **self.declaration.query_config)
-        except TypeError as error:
-            raise self._unfit(error) from error
-
-    def check_config(self) -> None:
-        """Refuse a ``query_config`` that the class does not take.
-
-        Makes the query object where the class says that this costs nothing, as ours do; of others
-        the signature says what they take.
-        """
-        if getattr(self._query_class, "is_made_at_start", False):
-            self.instance  # noqa: B018 - its constructor checks
-        else:
-            self._check_signature()
-
-    @cached_property
-    def _query_class(self) -> Any:
-        return load(self.declaration.query_class, owner=self.title)
-
-    def _check_signature(self) -> None:
-        config = self.declaration.query_config
-        try:
-            signature = inspect.signature(self._query_class)
-        except (TypeError, ValueError):  # none to be had, as for some built-in classes
-            return
-        takes = list(signature.parameters.values())[1:]  # the first is the name
-        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes):
-            known = [parameter.name for parameter in takes]
-            check_keys(config, known, what=QUERIES.nested_key, owner=self.title)
-        try:
-            signature.bind(self.name, **config)
-        except TypeError as error:
-            raise self._unfit(error) from error
-
-    def _unfit(self, error: TypeError) -> DefinitionError:
-        return DefinitionError(
-            f"{self.title}: {self._query_class.__name__} can't be made of query_config "
-            f"{sorted(self.declaration.query_config)}: {error}"
-        )
-
-    def permits(self, params: Mapping[str, Any]) -> bool:
-        """Tell whether the current caller may run it with these parameters."""
-        permission = load(self.declaration.permission, owner=self.title)
-        return bool(permission(self.name, params))
+def _load_named(thing: object, group: Group, overrides: Mapping[str, Any]) -> None:
+    """Load what the host itself names by path, as a package's is loaded on first use."""
+    named = overrides.keys() | overrides.get(group.nested_key, {}).keys()
+    for key, attribute in LOADED_AT_START[group.kind].items():
+        if key in named:
+            getattr(thing, attribute)
 
 
 def _item(items: Mapping[str, Item], name: str, unknown: type[UnknownName]) -> Item:
@@ -261,5 +226,10 @@ def _overridden(
         return merge(items[name], overrides, owner=owner)
     item = read_item(group, {group.name_key: name, **overrides}, owner=owner)
     if not group.is_complete(item.keys):
-        raise unknown(name, items, f" in {group.setting}, which nobody registered")
+        if group.kind in NESTED:  # a slip in there may be why it does not look like a registration
+            known = [field.name for field in fields(NESTED[group.kind])]
+            nested = item.keys.get(group.nested_key, {})
+            check_keys(nested, known, what=group.nested_key, owner=f"{owner}[{name!r}]")
+        reason = f" in {group.setting}, which nobody registered; one of your own needs "
+        raise unknown(name, items, reason + group.needed)
     return item

@@ -5,6 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
+
+import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -80,30 +83,59 @@ print(json.dumps(found))
 """
 
 
-def test_A004_65_B32_each_registry_imports_what_it_names_on_first_use_and_once(
-    tmp_path: Path,
-) -> None:
-    """An active event type needs signal and builders at start, all else waits for its use."""
+#: Sets up an app with the settings of its argument and prints the modules of package and host.
+START = """
+import json, sys
+from flask import Flask
+from stats_pipeline import StatsPipeline
+app = Flask("host")
+app.config.update(json.loads(sys.argv[1]))
+StatsPipeline(app)
+print(json.dumps(sorted(m[5:] for m in sys.modules if m.startswith(("lazy_shop.", "lazy_host")))))
+"""
+
+HOST = """
+from stats_pipeline import EventsIndexer as Indexer
+def may(name, params): return True
+def choose(events): return events
+"""
+
+
+def install(folder: Path) -> None:
+    """Put the package and a module of the host where a process finds them."""
     for name, text in SHOP.items():
-        path = tmp_path / "lazy_shop" / name
+        path = folder / "lazy_shop" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text))
-    info = tmp_path / "lazy_shop-1.0.dist-info"
+    (folder / "lazy_host.py").write_text(HOST)
+    info = folder / "lazy_shop-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lazy-shop\nVersion: 1.0\n")
     groups = ("events", "aggregations", "queries")
     points = [f"[stats_pipeline.{group}]\nshop = lazy_shop.{group}:register" for group in groups]
     (info / "entry_points.txt").write_text("\n".join(points))
+
+
+def printed(folder: Path, program: str, *arguments: str) -> Any:
+    """Run a program in a fresh process and return the JSON that it prints."""
     done = subprocess.run(
-        [sys.executable, "-c", STEPS],
+        [sys.executable, "-c", program, *arguments],
         cwd=CHECKOUT,
-        env={"PYTHONPATH": str(tmp_path)},
+        env={"PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [
+    return json.loads(done.stdout)
+
+
+def test_A004_65_B32_each_registry_imports_what_it_names_on_first_use_and_once(
+    tmp_path: Path,
+) -> None:
+    """An active event type needs signal and builders at start, all else waits for its use."""
+    install(tmp_path)
+    assert printed(tmp_path, STEPS) == [
         ["at start", ["builders", "events", "signals"]],
         ["listed aggregations", ["aggregations"]],
         ["an aggregation", ["templates"]],
@@ -116,3 +148,34 @@ def test_A004_65_B32_each_registry_imports_what_it_names_on_first_use_and_once(
         ["indexing", ["indexing"]],
         ["again", []],
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "imported"),
+    [
+        ({"STATS_QUERIES": {"sales": {"description": "Sales"}}}, ["shop.queries"]),
+        ({"STATS_QUERIES": {"sales": {"permission": "lazy_host.may"}}}, ["host", "shop.queries"]),
+        (
+            {"STATS_AGGREGATIONS": {"sale-agg": {"aggregator_config": {"index_interval": "year"}}}},
+            ["shop.aggregations", "shop.events", "shop.templates"],
+        ),
+        (
+            {
+                "STATS_AGGREGATIONS": {
+                    "sale-agg": {"aggregator_config": {"query_modifiers": ["lazy_host.choose"]}}
+                }
+            },
+            ["host", "shop.aggregations", "shop.events", "shop.templates"],
+        ),
+        (
+            {"STATS_EVENTS": {"sale": {"processor_class": "lazy_host.Indexer"}}},
+            ["host", "shop.builders", "shop.events", "shop.signals"],
+        ),
+    ],
+)
+def test_A004_65_what_the_host_overrides_imports_nothing_else_that_is_registered(
+    settings: dict[str, Any], imported: list[str], tmp_path: Path
+) -> None:
+    """What the host names itself is looked at; fields are compared with the event's template."""
+    install(tmp_path)
+    assert printed(tmp_path, START, json.dumps(settings)) == imported

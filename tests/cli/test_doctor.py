@@ -48,15 +48,16 @@ def test_a_wrong_registration_is_the_configurations_fault(
     """Exit code 2, and everything that can work is tried nevertheless."""
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "config.py"
+    # Where nothing listens, nobody needs the signal at start.
     path.write_text(
-        "STATS_QUERIES = {'access-log-terms': {'query_config': {'metric_fields': "
-        "{'volume': ('sum', 'volumen')}}}}"
+        "STATS_RECEIVERS = False\n"
+        "STATS_EVENTS = {'file-download': {'signal': 'shop.nowhere:sold'}}\n"
     )
     app = create_app(config_file=path)
     result = app.test_cli_runner().invoke(stats, ["doctor", "--wait", "0"])
     assert result.exit_code == 2
-    assert "FAILED     query 'access-log-terms' of stats_pipeline" in result.stdout
-    assert "did you mean 'volume'?" in result.stdout
+    assert "FAILED     event type 'file-download' of stats_pipeline" in result.stdout
+    assert "'shop.nowhere:sold' can't be imported" in result.stdout
     assert "ok         test event counted by a query: the answer is 1" in result.stdout
     pipeline_of(app).close()
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Flask, request
 
-from stats_pipeline import DateHistogramQuery, StatsPipeline, TotalsQuery
-from stats_pipeline.errors import PartialResult, StoreUnavailable
+from stats_pipeline import DateHistogramQuery, StatsPipeline
+from stats_pipeline.errors import DefinitionError, PartialResult, StoreUnavailable
 from stats_pipeline.permissions import allow_everyone, authenticated, deny_all
 
 
@@ -43,14 +43,7 @@ QUERIES: dict[str, Any] = {
     "object": host_query(answer=object()),
     "hostile": host_query(answer={"path": "=cmd()\x1b[2J<script>\ud800", "delta": -4.0}),
     "crash": host_query(raises=ZeroDivisionError("private detail")),
-    "misconfigured": {
-        "query_class": TotalsQuery,
-        "query_config": {
-            "index": "stats-file-download",
-            "metric_fields": {"private": ("sum", "x")},
-        },
-        "permission": allow_everyone,
-    },
+    "misconfigured": host_query(raises=DefinitionError("private: no such field")),
     "outage": host_query(raises=StoreUnavailable("no answer at http://user:secret@host")),
     "partial": host_query(raises=PartialResult("1 of 2 shards")),
     "visitors": {

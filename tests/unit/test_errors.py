@@ -96,3 +96,35 @@ def test_of_names_that_are_about_as_near_the_one_that_begins_so_is_meant() -> No
     )
     names = ["boot-tag-agg", "page-agg"]
     assert nearest("p-boot-tag-agg", names) == "; did you mean 'boot-tag-agg'?"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("evnt", "'event'"),
+        ("field", "'aggregation_field'"),
+        ("agregation_field", "'aggregation_field'"),
+        ("interval", "'aggregation_interval' or 'index_interval'"),
+        ("fields", "'copy_fields'"),
+    ],
+)
+def test_a_part_of_a_name_means_that_name_unless_it_is_a_slip_in_another(
+    name: str, meant: str
+) -> None:
+    """A whole word counts for more than letters that happen to be alike."""
+    keys = ["aggregation_field", "aggregation_interval", "copy_fields", "event", "index_interval"]
+    assert nearest(name, keys) == f"; did you mean {meant}?"
+
+
+def test_at_most_three_names_are_meant_by_a_part_of_them() -> None:
+    """Those that are most like it, and all in one sentence."""
+    names = ["a_url", "b_url", "c_url", "long_name_of_a_url"]
+    assert nearest("url", names) == "; did you mean 'a_url', 'b_url' or 'c_url'?"
+
+
+def test_what_all_names_begin_with_makes_none_of_them_nearer() -> None:
+    """`STATS_FOO` has seven letters in common with each setting, and means none."""
+    names = ["STATS_SPOOL", "STATS_STORE_URL"]
+    assert nearest("STATS_FOO", names, prefix="STATS_") == "; known: STATS_SPOOL, STATS_STORE_URL"
+    assert nearest("STATS_STORE", names, prefix="STATS_") == "; did you mean 'STATS_STORE_URL'?"
+    assert nearest("STATS_SPOL", names, prefix="STATS_") == "; did you mean 'STATS_SPOOL'?"

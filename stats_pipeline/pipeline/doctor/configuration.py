@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from stats_pipeline.importing import load
-from stats_pipeline.pipeline.doctor.report import Examination, Hop, Unsound, failed
+from stats_pipeline.pipeline.doctor.report import Examination, Hop, failed
 from stats_pipeline.queries.listing import aggregations_read
 from stats_pipeline.registry import AggregationDefinition, EventDefinition, Registries
 from stats_pipeline.registry.items import Item
@@ -134,9 +133,5 @@ def _check_aggregation(definition: AggregationDefinition) -> AggregationDefiniti
 
 def _check_query(pipeline: Pipeline, name: str) -> None:
     query = pipeline.registries.query(name)
-    permission = load(query.declaration.permission, owner=query.title)
-    if not callable(permission):
-        raise Unsound(f"permission={permission!r} can't be called")
-    check = getattr(query.instance, "check_rows", None)
-    if callable(check):  # a class of somebody else may read whatever it likes
-        check(pipeline.declared_rows)
+    query.permission  # noqa: B018 - loaded and checked on first use
+    query.check_rows(pipeline.declared_rows)
