@@ -146,11 +146,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "STATS_AGGREGATIONS",
         {},
-        "Aggregation name -> overriding keys, or complete registrations.",
+        "Aggregation name -> overriding keys, or complete registrations, or None: switched off.",
         _mapping,
     ),
     Setting(
-        "STATS_QUERIES", {}, "Query name -> overriding keys, or complete registrations.", _mapping
+        "STATS_QUERIES",
+        {},
+        "Query name -> overriding keys, or complete registrations, or None: switched off.",
+        _mapping,
     ),
     Setting(
         "STATS_RECEIVERS",

@@ -95,7 +95,7 @@ class Registries:
     def registered_event_type(self, name: str) -> EventDefinition:
         """Return a registered event type, active or not."""
         if name not in self._events:
-            item = _item(self.event_items, name, UnknownEventType)
+            item = self._item(EVENTS, self.event_items, name, UnknownEventType)
             self._events[name] = EventDefinition(item, settings=self._settings)
         return self._events[name]
 
@@ -124,7 +124,7 @@ class Registries:
     def aggregation(self, name: str) -> AggregationDefinition:
         """Return an aggregation; raise UnknownAggregation for a name that nobody registered."""
         if name not in self._aggregations:
-            item = _item(self.aggregation_items, name, UnknownAggregation)
+            item = self._item(AGGREGATIONS, self.aggregation_items, name, UnknownAggregation)
             self._aggregations[name] = AggregationDefinition(
                 item, prefix=self._prefix, event_type=self.registered_event_type
             )
@@ -160,7 +160,8 @@ class Registries:
     def query(self, name: str) -> RegisteredQuery:
         """Return a query; raise UnknownQuery for a name that nobody registered."""
         if name not in self._queries:
-            self._queries[name] = RegisteredQuery(_item(self.query_items, name, UnknownQuery))
+            item = self._item(QUERIES, self.query_items, name, UnknownQuery)
+            self._queries[name] = RegisteredQuery(item)
         return self._queries[name]
 
     # All three
@@ -178,13 +179,15 @@ class Registries:
                 self._check_retention(name)
             _load_named(definition, EVENTS, overrides)
         for name, overrides in self._settings[AGGREGATIONS.setting].items():
-            self.aggregation(name).config  # noqa: B018
-            _load_named(self.aggregation(name), AGGREGATIONS, overrides)
+            if name in self.aggregation_items:  # else it is switched off
+                self.aggregation(name).config  # noqa: B018
+                _load_named(self.aggregation(name), AGGREGATIONS, overrides)
         for name, overrides in self._settings[QUERIES.setting].items():
-            query = self.query(name)
-            if overrides.keys() & {"query_class", QUERIES.nested_key}:
-                query.check_config(rows_of)
-            _load_named(query, QUERIES, overrides)
+            if name in self.query_items:
+                query = self.query(name)
+                if overrides.keys() & {"query_class", QUERIES.nested_key}:
+                    query.check_config(rows_of)
+                _load_named(query, QUERIES, overrides)
 
     def _check_retention(self, event_type: str) -> None:
         """Refuse what would need events of this type for longer than they are kept."""
@@ -193,11 +196,26 @@ class Registries:
 
     def _collect(self, group: Group, unknown: type[UnknownName]) -> dict[str, Item]:
         items = unite(registered_items(group))
+        can_be_off = group is not EVENTS  # of which those are active that are named
         for name, overrides in self._settings[group.setting].items():
-            if not isinstance(overrides, Mapping):
-                raise DefinitionError(f"{group.setting}[{name!r}] must be a dict: {overrides!r}")
-            items[name] = _overridden(group, items, name, overrides, unknown)
+            if isinstance(overrides, Mapping):
+                items[name] = _overridden(group, items, name, overrides, unknown)
+            elif overrides is not None or not can_be_off:
+                allowed = "a dict, or None to switch it off" if can_be_off else "a dict"
+                raise DefinitionError(f"{group.setting}[{name!r}] must be {allowed}: {overrides!r}")
+            elif name in items:
+                del items[name]
+            else:
+                raise unknown(name, items, f" in {group.setting}, which nobody registered")
         return items
+
+    def _item(
+        self, group: Group, items: Mapping[str, Item], name: str, unknown: type[UnknownName]
+    ) -> Item:
+        if name not in items:
+            is_off = name in self._settings[group.setting]
+            raise unknown(name, items, f", which {group.setting} switches off" if is_off else "")
+        return items[name]
 
 
 def _load_named(thing: object, group: Group, overrides: Mapping[str, Any]) -> None:
@@ -206,12 +224,6 @@ def _load_named(thing: object, group: Group, overrides: Mapping[str, Any]) -> No
     for key, attribute in LOADED_AT_START[group.kind].items():
         if key in named:
             getattr(thing, attribute)
-
-
-def _item(items: Mapping[str, Item], name: str, unknown: type[UnknownName]) -> Item:
-    if name not in items:
-        raise unknown(name, items)
-    return items[name]
 
 
 def _overridden(

@@ -1,5 +1,7 @@
 """The doctor finds what is wrong in the host's settings and in what packages register."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,6 +96,32 @@ def test_a_wrong_registration_is_found_without_an_event(
     assert all(said in hop.detail for hop in report.hops if hop.status == "failed")
     assert report.is_misconfigured
     assert by_name(report)["test event counted by a query"].is_ok
+
+
+def test_what_does_not_fit_to_a_replaced_event_type_can_be_switched_off(
+    embedded: Backend, make_pipeline: MakePipeline, tmp_path: Path
+) -> None:
+    """The doctor names all of it and says how; then it finds nothing more."""
+    template = {"template": {"mappings": {"properties": {"recid": {"type": "keyword"}}}}}
+    (tmp_path / "record-view.json").write_text(json.dumps(template))
+    events = {"record-view": {"replaces": True, "templates": str(tmp_path)}}
+    report = ask(make_pipeline(embedded, STATS_EVENTS=events))
+    assert failed(report) == {
+        "aggregation 'record-view-agg' of stats_pipeline",
+        "query 'record-view-histogram' of stats_pipeline",
+        "query 'record-view-total' of stats_pipeline",
+    }
+    advice = by_name(report)["query 'record-view-total' of stats_pipeline"].advice
+    assert "aggregations and queries can be switched off there, with None" in advice
+    report = ask(
+        make_pipeline(
+            embedded,
+            STATS_EVENTS=events,
+            STATS_AGGREGATIONS={"record-view-agg": None},
+            STATS_QUERIES={"record-view-histogram": None, "record-view-total": None},
+        )
+    )
+    assert failed(report) == set()
 
 
 def test_a_setting_that_does_not_fit_to_what_is_stored(

@@ -4,7 +4,14 @@ from typing import Any
 
 import pytest
 
-from stats_pipeline.errors import ConfigurationError, DefinitionError, StatsError, UnknownEventType
+from stats_pipeline.errors import (
+    ConfigurationError,
+    DefinitionError,
+    StatsError,
+    UnknownAggregation,
+    UnknownEventType,
+    UnknownQuery,
+)
 from stats_pipeline.permissions import allow_everyone
 from tests.registry.conftest import MakeRegistries, Register
 
@@ -117,6 +124,52 @@ def test_a_complete_registration_of_the_host_may_replace_a_packages(
     definition = registries(STATS_EVENTS={"thing": thing}).event_type("thing")
     assert definition.config.double_click_window == 10
     assert definition.declaration.signal is None
+
+
+def test_none_switches_an_aggregation_or_a_query_off(
+    register: Register, registries: MakeRegistries
+) -> None:
+    """Nothing updates, lists or answers it any more; the others stay."""
+    rows = {"aggregator_config": {"event": "sale", "aggregation_field": "item"}}
+    query = {"query_class": "builtins:dict", "permission": allow_everyone}
+    register(
+        "shop",
+        events=[SALE],
+        aggregations=[
+            {"aggregation_name": "sale-agg", **rows},
+            {"aggregation_name": "sale-month-agg", **rows},
+        ],
+        queries=[{"query_name": "sales", **query}, {"query_name": "best-sales", **query}],
+    )
+    made = registries(
+        STATS_EVENTS={"sale": {}},
+        STATS_AGGREGATIONS={"sale-agg": None},
+        STATS_QUERIES={"sales": None, "best-sales": {"description": "The best."}},
+    )
+    made.check_overrides()
+    assert made.aggregations_of("sale") == ["sale-month-agg"]
+    assert made.aggregation_with_alias("stats-sale") is None
+    assert made.query("best-sales").description == "The best."
+    assert "sales" not in made.query_items
+    with pytest.raises(UnknownQuery, match="'sales', which STATS_QUERIES switches off"):
+        made.query("sales")
+    with pytest.raises(UnknownAggregation, match="'sale-agg', which STATS_AGGREGATIONS switches o"):
+        made.aggregation("sale-agg")
+
+
+@pytest.mark.parametrize("setting", ["STATS_AGGREGATIONS", "STATS_QUERIES"])
+def test_what_nobody_registered_can_not_be_switched_off(
+    setting: str, registries: MakeRegistries
+) -> None:
+    """It is a slip in a name, and what was meant would go on."""
+    with pytest.raises(StatsError, match=f"'nope' in {setting}, which nobody registered"):
+        registries(**{setting: {"nope": None}}).check_overrides()
+
+
+def test_an_event_type_is_inactive_where_it_is_not_named(registries: MakeRegistries) -> None:
+    """So None says nothing about it, and is refused."""
+    with pytest.raises(DefinitionError, match=r"STATS_EVENTS\['sale'\] must be a dict: None"):
+        registries(STATS_EVENTS={"sale": None}).check_overrides()
 
 
 @pytest.mark.parametrize(

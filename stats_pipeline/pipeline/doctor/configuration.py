@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MEND = "mend it where its owner registers it, or replace it in the host's STATS_* settings"
+MEND = (
+    "mend it where its owner registers it, or replace it in the host's STATS_* settings; "
+    "aggregations and queries can be switched off there, with None"
+)
 
 #: What it means that nothing is there.
 NONE = {
