@@ -22,7 +22,8 @@ def translate_aggregation(entry: Entry) -> dict[str, Any]:
         aggregator = entry.one("cls", entry.take("cls"), names.AGGREGATOR_CLASSES)
         translated["aggregator_class"] = aggregator
     if entry.has("params"):
-        translated["aggregator_config"] = _aggregator_config(entry.nested("params"))
+        params = entry.nested("params", first_names=names.FIRST_PARAMS)
+        translated["aggregator_config"] = _aggregator_config(params)
     return translated | entry.rest()
 
 
@@ -64,7 +65,7 @@ def copied_fields(entry: Entry, arguments: str) -> dict[str, str | Remark]:
                 f"Write a function of one, {arguments}, import it and name it here",
             )
         )
-    return copied
+    return copied | fields.rest()
 
 
 def _aggregator_config(params: Entry) -> dict[str, Any]:
@@ -78,6 +79,10 @@ def _aggregator_config(params: Entry) -> dict[str, Any]:
     ):
         if params.has(old):
             config[new] = _interval(params, old, allowed)
+    if params.is_of_first_version and "aggregation_interval" not in config:
+        config["aggregation_interval"] = params.findings.doubt(
+            params.at("interval"), "month", "None was said, which meant a month", "Say day if not"
+        )
     if params.has("copy_fields"):
         config["copy_fields"] = copied_fields(params, "the newest event")
     if params.has("metric_fields"):
@@ -85,7 +90,7 @@ def _aggregator_config(params: Entry) -> dict[str, Any]:
         config["metrics"] = {
             name: translate_metric(metrics, name, metrics.take(name), names.METRICS)
             for name in metrics.left()
-        }
+        } | metrics.rest()
     if params.has("query_modifiers"):
         config["query_modifiers"] = _modifiers(params)
     return config | params.rest()

@@ -53,7 +53,7 @@ def migrate_configuration(
     output_file: Path | None,
     templates_folder: Path | None,
 ) -> None:
-    """Translate the configuration of invenio-stats (2 to 7).
+    """Translate the configuration of invenio-stats (1 to 7).
 
     CONFIG.py sets STATS_EVENTS, STATS_AGGREGATIONS and STATS_QUERIES. It is run, as any Python
     program; what it imports need not be installed. What could not be translated is a comment at its
@@ -124,4 +124,4 @@ def _lines(summary: dict[str, Any]) -> Iterator[str]:
             yield f"  {note.where}: {note.why}. {note.what_to_do}."
     yield from (f"Problem: {problem}" for problem in summary["problems"])
     if not summary["problems"]:
-        yield "An application starts with it"
+        yield "An application starts with it, and its doctor finds nothing wrong"

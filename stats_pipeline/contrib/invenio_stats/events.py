@@ -23,7 +23,8 @@ SECONDS_A_DAY = 86_400
 def translate_event(name: str, entry: Entry, templates: EventTemplates) -> dict[str, Any]:
     """Return the registration of an event type, with remarks on what it lacks."""
     translated: dict[str, Any] = {}
-    if entry.has("templates"):
+    is_complete = entry.has("templates")
+    if is_complete:
         # The host's own declaration is the whole one, also beside what is shipped by that name.
         translated["replaces"] = True
         translated["templates"] = templates.of(name, entry)
@@ -31,8 +32,10 @@ def translate_event(name: str, entry: Entry, templates: EventTemplates) -> dict[
         translated["processor_class"] = entry.one("cls", entry.take("cls"), names.PROCESSOR_CLASSES)
     if entry.has("params"):
         translated["processor_config"] = _processor_config(entry.nested("params"))
-    if entry.has("signal"):
-        translated["signal"] = _signal(entry)
+    if entry.look("signal") is not None:
+        translated["signal"] = _signal(entry, is_complete=is_complete)
+    elif is_complete:
+        translated["signal"] = _no_signal(entry)
     if entry.has("event_builders"):
         translated["event_builders"] = entry.several(
             "event_builders", entry.take("event_builders"), _builders
@@ -93,13 +96,33 @@ def _index_interval(params: Entry) -> str | Remark:
     )
 
 
-def _signal(entry: Entry) -> str | Remark:
+def _signal(entry: Entry, *, is_complete: bool) -> str | Remark:
     signal = entry.take("signal")
     path = importable(signal)
     if path is not None:
         return path
-    what_to_do = f"Until then the events come by publish only. {how_to_name(signal)}"
+    until_then = "the events come by publish only" if is_complete else "the registered one is heard"
+    what_to_do = f"Until then {until_then}. {how_to_name(signal)}"
     return entry.lose("signal", why_unusable(signal), what_to_do)
+
+
+def _no_signal(entry: Entry) -> Remark:
+    """Say how the events of a type came that no signal is turned into."""
+    entry.take("signal")
+    if entry.look("event_builders"):
+        return entry.lose(
+            "signal",
+            "It has none: current_stats.get_event_emitter(...) ran its builders, which run on a "
+            "signal here",
+            "Name a blinker signal of yours, and send it where the emitter was called, with the "
+            "same arguments",
+        )
+    return entry.findings.doubt(
+        entry.at("signal"),
+        None,
+        "It has none, so its events come by current_stats.publish(...), as here",
+        "See that your code calls that of stats_pipeline",
+    )
 
 
 def _preprocessors(value: Any) -> Iterable[str] | None:

@@ -1,8 +1,9 @@
-"""The names of invenio-stats (versions 2 to 7), and what they are called here."""
+"""The names of invenio-stats (versions 1 to 7), and what they are called here."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 _PREPROCESSORS = "stats_pipeline.events.preprocessors"
 
@@ -83,10 +84,49 @@ SHIPPED_TEMPLATES: Mapping[str, str] = {
     "record-view": "stats_pipeline.es_templates.record_view",
 }
 
+#: Keys of an entry in the first version -> what they were called later.
+FIRST_KEYS: Mapping[str, str] = {
+    "aggregator_class": "cls",
+    "aggregator_config": "params",
+    "processor_class": "cls",
+    "processor_config": "params",
+    "query_class": "cls",
+    "query_config": "params",
+}
+
+#: The same for the parameters of an aggregation.
+FIRST_PARAMS: Mapping[str, str] = {
+    "aggregation_field": "field",
+    "aggregation_interval": "interval",
+    "metric_aggregation_fields": "metric_fields",
+}
+
+#: Keys of the first version that repeat the name of their entry.
+NAME_KEYS = frozenset({"aggregation_name", "event_type", "query_name"})
+
+#: Dicts that configurations take from invenio-stats, as far as they mean something here.
+DICTS: Mapping[str, Mapping[str, Any]] = {
+    "invenio_stats.contrib.config.EVENTS_CONFIG": {
+        "file-download": {"signal": "invenio_files_rest.signals.file_downloaded"},
+        "record-view": {"signal": "invenio_records_ui.signals.record_viewed"},
+    },
+    "invenio_stats.contrib.config.AGGREGATIONS_CONFIG": {
+        "file-download-agg": {},
+        "record-view-agg": {},
+    },
+    "invenio_stats.contrib.config.QUERIES_CONFIG": {
+        "bucket-file-download-histogram": {},
+        "bucket-file-download-total": {},
+    },
+    "invenio_stats.tasks.StatsAggregationTask": {"task": "invenio_stats.tasks.aggregate_events"},
+    "invenio_stats.tasks.StatsEventTask": {"task": "invenio_stats.tasks.process_events"},
+}
+
 _NOTHING_TO_DO = "Nothing is to be done"
 
 #: Keys that mean nothing here -> why, and what to do.
 RETIRED_KEYS: Mapping[str, tuple[str, str]] = {
+    "batch_size": ("an update takes what is dirty, however many days", _NOTHING_TO_DO),
     "client": ("the store is chosen by STATS_STORE_URL", _NOTHING_TO_DO),
     "doc_type": ("indices have no document types any more", _NOTHING_TO_DO),
     "max_bucket_size": ("values are read in pages, however many there are", _NOTHING_TO_DO),

@@ -32,16 +32,21 @@ class OldRows:
 
 
 def translate_query(
-    entry: Entry, rows: OldRows, default_permission: Any
+    entry: Entry, rows: OldRows, default_permission: Any, *, is_shipped: bool
 ) -> dict[str, Any] | Remark:
-    """Return the registration of a query, or a remark where it can't be one.
+    """Return the registration of a query, or what it changes in a shipped one.
+
+    A remark where it can be neither.
 
     Args:
         entry: of `STATS_QUERIES`.
         rows: where it read.
         default_permission: the value of `STATS_PERMISSION_FACTORY`.
+        is_shipped: whether a query of that name is shipped here.
     """
     if not entry.has("cls"):
+        if is_shipped:
+            return _overrides(entry, rows, default_permission)
         why = "It names no class, so that it was registered by an entry point"
         return entry.lose("cls", why, "Register it by one of the group stats_pipeline.queries")
     query_class = entry.one("cls", entry.take("cls"), names.QUERY_CLASSES)
@@ -59,8 +64,18 @@ def translate_query(
     return translated | entry.rest()
 
 
-def _query_config(params: Entry, rows: OldRows) -> dict[str, Any]:
-    config = _rows_of(params, rows)
+def _overrides(entry: Entry, rows: OldRows, default_permission: Any) -> dict[str, Any]:
+    overrides: dict[str, Any] = {}
+    if entry.has("params"):
+        params = entry.nested("params")
+        overrides["query_config"] = _query_config(params, rows, is_override=True)
+    if default_permission is not None or entry.look("permission_factory") is not None:
+        overrides["permission"] = _permission(entry, default_permission)
+    return overrides | entry.rest()
+
+
+def _query_config(params: Entry, rows: OldRows, *, is_override: bool = False) -> dict[str, Any]:
+    config = {} if is_override and not params.has("index") else _rows_of(params, rows)
     if params.has("copy_fields"):
         config["copy_fields"] = copied_fields(params, "the newest row")
     for key in SAME_KEYS:
@@ -71,7 +86,7 @@ def _query_config(params: Entry, rows: OldRows) -> dict[str, Any]:
         config["metric_fields"] = {
             name: translate_metric(metrics, name, metrics.take(name), names.ROW_METRICS)
             for name in metrics.left()
-        }
+        } | metrics.rest()
     if params.has("time_field"):
         time_field = params.take("time_field")
         if time_field != TIME_FIELD:
@@ -108,7 +123,7 @@ def _rows_of(params: Entry, rows: OldRows) -> dict[str, Any]:
 
 def _own_config(params: Entry) -> dict[str, Any]:
     """Return the arguments of a query class of the host's own, as far as they are plain values."""
-    return {key: params.plain(key) for key in params.left()}
+    return {key: params.plain(key) for key in params.left()} | params.rest()
 
 
 def _permission(entry: Entry, default: Any) -> Remark:

@@ -51,7 +51,7 @@ def read_configuration(path: Path) -> PeerConfiguration:
     try:
         code = compile(path.read_bytes(), str(path), "exec")
         exec(code, namespace)  # noqa: S102 - see above
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         reason = str(error) if isinstance(error, UnknownHere) else repr(error)
         raise ConfigurationError(
             f"{path}{_line_of(error, path)} can't be run: {reason}. If that line has nothing to "
@@ -82,7 +82,7 @@ def _importer(stars: list[str]) -> Any:
     return import_or_stand_in
 
 
-def _line_of(error: Exception, path: Path) -> str:
+def _line_of(error: BaseException, path: Path) -> str:
     if isinstance(error, SyntaxError) and error.lineno:
         return f", line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)

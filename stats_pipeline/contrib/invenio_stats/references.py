@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from functools import partial
 from importlib import import_module
 from typing import Any, NoReturn
+
+from stats_pipeline.contrib.invenio_stats.names import DICTS
 
 #: The name under which a configuration file is run; what it defines itself says so.
 CONFIGURATION_MODULE = "invenio_stats_configuration"
@@ -19,11 +22,18 @@ class UnknownHere(Exception):
     """Say that a file needs to look into something that can't be imported here."""
 
 
+class Unpacked(str):
+    """Be the key under which ``**`` leaves a `Reference` in a dict: the path of what it was."""
+
+    __slots__ = ()
+
+
 class Reference:
     """Stand for something that can't be imported here, and know its dotted path.
 
-    It can be named, called and derived from, as configurations do; whoever looks into it is told
-    that it is not there, since what it holds would be left out without a word.
+    It can be named, called and derived from, as configurations do, and ``**`` leaves it in the dict
+    that it should have filled, to be listed there. Whoever else looks into it is told that it is
+    not there, since what it holds would be left out without a word.
     """
 
     __slots__ = ("_path",)
@@ -31,10 +41,11 @@ class Reference:
     def __init__(self, path: str) -> None:
         self._path = path
 
-    def __getattr__(self, name: str) -> Reference:
+    def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return Reference(f"{self._path}.{name}")
+        path = f"{self._path}.{name}"
+        return deepcopy(DICTS[path]) if path in DICTS else Reference(path)
 
     def __call__(self, *_args: object, **_kwargs: object) -> Reference:
         """Stand for what the call would return, which has no path."""
@@ -43,15 +54,17 @@ class Reference:
     def __mro_entries__(self, _bases: tuple[object, ...]) -> tuple[type, ...]:
         return ()
 
-    def keys(self) -> NoReturn:
-        """Refuse to be unpacked by ``**``."""
-        self._refuse()
+    def keys(self) -> tuple[Unpacked]:
+        """Return what ``**`` takes."""
+        return (Unpacked(self._path),)
 
     def __iter__(self) -> Iterator[Any]:
         self._refuse()
 
-    def __getitem__(self, _key: object) -> Any:
-        self._refuse()
+    def __getitem__(self, key: object) -> Reference:
+        if not isinstance(key, Unpacked):
+            self._refuse()
+        return self
 
     def __str__(self) -> str:
         return self._path
@@ -99,7 +112,7 @@ def find(path: str) -> Any | None:
         found: Any = import_module(module_name)
         for name in names.split("."):
             found = getattr(found, name)
-    except Exception:  # noqa: BLE001 - a module of the host may raise anything
+    except (Exception, SystemExit):  # noqa: BLE001 - a module of the host may raise anything
         return None
     return found
 

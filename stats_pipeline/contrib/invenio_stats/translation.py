@@ -11,13 +11,14 @@ from flask import Flask
 
 from stats_pipeline.contrib.invenio_stats import names
 from stats_pipeline.contrib.invenio_stats.aggregations import translate_aggregation
-from stats_pipeline.contrib.invenio_stats.entry import Entry, resolve
+from stats_pipeline.contrib.invenio_stats.entry import UNKNOWN_DICT, Entry, later_names, resolve
 from stats_pipeline.contrib.invenio_stats.event_templates import EventTemplates, used_fields
 from stats_pipeline.contrib.invenio_stats.events import translate_event
 from stats_pipeline.contrib.invenio_stats.findings import NOTHING, Findings, Remark
 from stats_pipeline.contrib.invenio_stats.queries import OldRows, translate_query
 from stats_pipeline.contrib.invenio_stats.reading import PeerConfiguration
-from stats_pipeline.contrib.invenio_stats.references import shown
+from stats_pipeline.contrib.invenio_stats.references import Unpacked, shown
+from stats_pipeline.contrib.invenio_stats.shipped import Shipped, read_shipped
 from stats_pipeline.contrib.invenio_stats.writing import assignment, comment
 from stats_pipeline.errors import ConfigurationError
 
@@ -25,6 +26,9 @@ REGISTRIES = ("STATS_EVENTS", "STATS_AGGREGATIONS", "STATS_QUERIES")
 
 #: Read together with the queries.
 PERMISSION_FACTORY = "STATS_PERMISSION_FACTORY"
+
+#: Celery's; of it only what runs tasks of invenio-stats concerns us.
+SCHEDULE = "CELERY_BEAT_SCHEDULE"
 
 HEADING = (
     "Configuration of stats_pipeline, written by `stats migrate invenio-stats`. Go through the "
@@ -80,11 +84,7 @@ def translate(configuration: PeerConfiguration, *, templates_folder: Path | None
     result = Translation()
     for module in configuration.unknown_stars:
         statement = f"from {module} import *"
-        result.settings[statement] = result.findings.lose(
-            statement,
-            "It can't be imported here, so that what it sets is not known",
-            "Run the command where it is installed",
-        )
+        result.settings[statement] = result.findings.lose(statement, *UNKNOWN_DICT)
     result.settings.update(_plain_settings(configuration.settings, result.findings))
     _translate_registries(configuration.settings, result, templates_folder)
     return result
@@ -98,7 +98,7 @@ def _translate_registries(
     events, aggregations, queries = (
         _entries(name, settings.get(name, {}), result.findings, app) for name in REGISTRIES
     )
-    params = _params_by_name(aggregations)
+    params, shipped = _params_by_name(aggregations), read_shipped()
     templates = EventTemplates(templates_folder, used_fields(params.values()))
     result.settings["STATS_EVENTS"] = {
         name: entry if isinstance(entry, Remark) else translate_event(name, entry, templates)
@@ -112,9 +112,12 @@ def _translate_registries(
         for name, entry in aggregations.items()
     }
     result.settings["STATS_QUERIES"] = {
-        name: entry if isinstance(entry, Remark) else translate_query(entry, rows, permission)
+        name: entry
+        if isinstance(entry, Remark)
+        else translate_query(entry, rows, permission, is_shipped=name in shipped.queries)
         for name, entry in queries.items()
     }
+    _switch_off(result, shipped)
 
 
 def _entries(
@@ -125,19 +128,26 @@ def _entries(
         return {setting: findings.lose(setting, f"{shown(registry)} is not a dict", what_to_do)}
     entries: dict[str, Entry | Remark] = {}
     for name, value in registry.items():
+        if isinstance(name, Unpacked):
+            entries[name] = findings.lose(f"{setting}[**{name}]", *UNKNOWN_DICT)
+            continue
         where = f"{setting}[{name!r}]"
         raw = resolve(where, value, findings, app)
-        entries[name] = raw if isinstance(raw, Remark) else Entry(where, raw, findings)
+        if not isinstance(raw, Remark):
+            named = {k: v for k, v in raw.items() if not (k in names.NAME_KEYS and v == name)}
+            entries[name] = Entry(where, named, findings)
+        else:
+            entries[name] = raw
     return entries
 
 
 def _params_by_name(aggregations: Mapping[str, Entry | Remark]) -> dict[str, Mapping[str, Any]]:
     """Return aggregation -> its parameters, of those that say which events they count."""
-    found = {}
+    found: dict[str, Mapping[str, Any]] = {}
     for name, entry in aggregations.items():
         params = None if isinstance(entry, Remark) else entry.look("params")
         if isinstance(params, Mapping) and isinstance(params.get("event"), str):
-            found[name] = params
+            found[name] = later_names(params, names.FIRST_PARAMS)
     return found
 
 
@@ -151,8 +161,34 @@ def _fillers(params: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     return fillers
 
 
+def _switch_off(result: Translation, shipped: Shipped) -> None:
+    """Switch off what is shipped for an event type that the configuration replaces.
+
+    It did not exist before, and need not fit to the events of another owner.
+    """
+    events = result.settings["STATS_EVENTS"]
+    for event_type, entry in events.items():
+        if isinstance(entry, Remark) or not entry.get("replaces"):
+            continue
+        aggregations, queries = shipped.of(event_type)
+        for setting, names_of_shipped in (
+            ("STATS_AGGREGATIONS", aggregations),
+            ("STATS_QUERIES", queries),
+        ):
+            for name in names_of_shipped:
+                if name not in result.settings[setting]:
+                    result.settings[setting][name] = result.findings.doubt(
+                        f"{setting}[{name!r}]",
+                        None,
+                        f"It is shipped for the {event_type} that is replaced here, and the old "
+                        "configuration has none of this name",
+                        "Take this line out if you want it",
+                    )
+
+
 def _written(values: Mapping[str, Any]) -> int:
-    return sum(not isinstance(v, Remark) or v.value is not NOTHING for v in values.values())
+    """Return how many of these were translated: not only remarked on, nor switched off."""
+    return sum(not isinstance(v, Remark) or v.value not in (NOTHING, None) for v in values.values())
 
 
 def _plain_settings(settings: Mapping[str, Any], findings: Findings) -> dict[str, Any]:
@@ -167,6 +203,7 @@ def _plain_settings(settings: Mapping[str, Any], findings: Findings) -> dict[str
             "Names of indices are the same as those of invenio-stats",
             "In the same cluster, choose another prefix",
         )
+    found.update(_schedule(settings.get(SCHEDULE), findings))
     taken = {"STATS_REGISTER_RECEIVERS", "SEARCH_INDEX_PREFIX", PERMISSION_FACTORY, *REGISTRIES}
     for name in sorted(settings.keys() - taken):
         if name in names.RETIRED_SETTINGS:
@@ -174,5 +211,20 @@ def _plain_settings(settings: Mapping[str, Any], findings: Findings) -> dict[str
         elif name.startswith("STATS_"):
             found[name] = findings.lose(
                 name, "This setting is not known", "See docs/settings.md for ours"
+            )
+    return found
+
+
+def _schedule(schedule: Any, findings: Findings) -> dict[str, Remark]:
+    """Note what runs a task of invenio-stats."""
+    found = {}
+    for name, entry in schedule.items() if isinstance(schedule, Mapping) else ():
+        task = entry.get("task") if isinstance(entry, Mapping) else None
+        if isinstance(task, str) and task.startswith("invenio_stats."):
+            where = f"{SCHEDULE}[{name!r}]"
+            found[where] = findings.lose(
+                where,
+                f"{task} is a task of invenio-stats",
+                "Put the entries of stats_pipeline.tasks.beat_schedule in its place",
             )
     return found
