@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 from flask import Blueprint
 
 from stats_pipeline.dashboard.page import show_dashboard
+from stats_pipeline.queries.reading import at_most
+
+#: Of each answer that the page takes its numbers from; it shows far fewer.
+MOST_BUCKETS = 100_000
 
 if TYPE_CHECKING:
     from stats_pipeline.rest.problems import Problem
@@ -27,8 +31,8 @@ def create_dashboard(explain: Callable[[Exception], Problem]) -> Blueprint:
         static_folder="static",
         static_url_path="/static",
     )
-    view = partial(show_dashboard, explain)
-    blueprint.add_url_rule("/dashboard", "page", view, strict_slashes=False)
+    page = at_most(MOST_BUCKETS)(partial(show_dashboard, explain))
+    blueprint.add_url_rule("/dashboard", "page", page, strict_slashes=False)
     return blueprint
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,9 +79,20 @@ class QueryConfig:
 
 
 def read_query_config(
-    raw: Mapping[str, Any], *, owner: str, takes_aggregated_fields: bool
+    raw: Mapping[str, Any],
+    *,
+    owner: str,
+    takes_aggregated_fields: bool,
+    own_parameters: Collection[str] = (),
 ) -> QueryConfig:
-    """Return the checked configuration; raise DefinitionError naming owner, key and what to do."""
+    """Return the checked configuration; raise DefinitionError naming owner, key and what to do.
+
+    Args:
+        raw: the dict.
+        owner: the query, for messages.
+        takes_aggregated_fields: whether its answer is nested.
+        own_parameters: names that its filters may not have.
+    """
     _check_keys(raw, owner)
     required = dict(raw.get("required_filters") or {})
     config = QueryConfig(
@@ -100,7 +111,7 @@ def read_query_config(
         raise DefinitionError(f"{owner}: only a TermsQuery takes 'aggregated_fields'")
     _check_fields(config, owner)
     _check_annotations(config, owner)
-    _check_names(config, owner)
+    _check_names(config, owner, RESERVED.union(own_parameters))
     return config
 
 
@@ -148,8 +159,8 @@ def _check_annotations(config: QueryConfig, owner: str) -> None:
             )
 
 
-def _check_names(config: QueryConfig, owner: str) -> None:
-    for name in sorted(RESERVED & config.filters.keys()):
+def _check_names(config: QueryConfig, owner: str, reserved: frozenset[str]) -> None:
+    for name in sorted(reserved & config.filters.keys()):
         raise DefinitionError(f"{owner}: a filter can't be called {name!r}")
     metrics = {metric.name for metric in config.metrics}
     copied = config.copy_fields.keys()

@@ -10,7 +10,7 @@ from typing import Any
 from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.queries.reading import Rows
 from stats_pipeline.registry import Registries
-from stats_pipeline.registry.registered_query import RegisteredQuery
+from stats_pipeline.registry.registries import RegisteredQuery
 from stats_pipeline.text import get_logger
 
 log = get_logger(__name__)

@@ -56,7 +56,8 @@ class Parameter:
 
     Attributes:
         name: as it is given.
-        type: ``date``, ``text``, ``boolean``, or ``value or list of values`` for filters.
+        type: ``date``, ``text``, ``boolean``, ``whole number``, or ``value or list of values`` for
+            filters.
         description: one line.
         required: whether the query refuses to run without it.
         allowed: the only values that it takes; empty where there are too many to name.
@@ -98,6 +99,11 @@ ZERO_FILL = Parameter(
     "boolean",
     "Give empty buckets over the whole asked range; default: between the first and the last hit.",
     allowed=("true", "false"),
+)
+SIZE = Parameter(
+    "size",
+    "whole number",
+    "Give only so many buckets at each level, those with the highest value; default: all of them.",
 )
 
 #: What no filter may be called; `format` chooses the form of a REST answer.
@@ -147,6 +153,15 @@ def read_flag(value: Any, _context: None) -> bool:
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
     raise ValueError(f"must be true or false, not {shown(value)}")
+
+
+def read_size(value: Any, _context: None) -> int:
+    """Return a number of buckets, which may also be text."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20:
+        value = int(value)
+    if type(value) is not int or value < 1:
+        raise ValueError(f"must be a whole number from 1 on, not {shown(value)}")
+    return value
 
 
 def read_filter(value: Any, field_type: str | None) -> tuple[Any, ...]:

@@ -68,6 +68,7 @@ class Reader:
 
 
 _reader: ContextVar[Reader] = ContextVar("reader")
+_most_buckets: ContextVar[int | None] = ContextVar("most_buckets", default=None)
 
 
 @contextmanager
@@ -88,3 +89,18 @@ def current_reader() -> Reader:
         raise StatsError(
             "A query reads the store only while it is run by current_stats.query(...)"
         ) from None
+
+
+@contextmanager
+def at_most(buckets: int) -> Iterator[None]:
+    """Let an answer that is made inside have no more buckets than this, at all levels together."""
+    token = _most_buckets.set(buckets)
+    try:
+        yield
+    finally:
+        _most_buckets.reset(token)
+
+
+def most_buckets() -> int | None:
+    """Return how many buckets an answer may have here; None: as many as there are."""
+    return _most_buckets.get()

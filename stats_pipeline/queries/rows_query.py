@@ -72,7 +72,10 @@ class RowsQuery(ABC):
         self.name = name
         self._title = f"query {name!r}"
         self.config = read_query_config(
-            query_config, owner=self._title, takes_aggregated_fields=self.takes_aggregated_fields
+            query_config,
+            owner=self._title,
+            takes_aggregated_fields=self.takes_aggregated_fields,
+            own_parameters=[parameter.name for parameter in self.own_parameters],
         )
 
     @property

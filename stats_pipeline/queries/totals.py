@@ -6,7 +6,6 @@ from typing import Any
 
 from stats_pipeline.queries.reading import Rows
 from stats_pipeline.queries.rows_query import Asked, RowsQuery
-from stats_pipeline.queries.uniques import key_by
 from stats_pipeline.stores.protocol import Snapshot
 
 
@@ -17,7 +16,6 @@ class TotalsQuery(RowsQuery):
         (group,) = self._groups(snapshot, rows, asked, ())
         tally = self._tally(group)
         if group.count > 1:
-            documents = snapshot.scan(asked.where, ())
-            for _, numbers in self._uniques(rows).merge(documents, key_by(()), {()}):
-                tally.values.update(numbers)
+            numbers_of = self._uniques(rows).along(snapshot.scan(asked.where, ()), ())
+            tally.values.update(numbers_of((), group.count))
         return {**asked.bounds, **self._numbers(tally)}, group.count

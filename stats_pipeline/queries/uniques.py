@@ -85,15 +85,46 @@ class Uniques:
             return
         for key, members in groupby(documents, key=lambda document: key_of(document.body)):
             if key in wanted:
-                yield key, self._count(members)
+                yield key, self._count(members)[0]
 
-    def _count(self, documents: Iterable[Document]) -> dict[str, float]:
+    def along(
+        self, documents: Iterable[Document], fields: Sequence[str]
+    ) -> Callable[[Key, int], dict[str, float]]:
+        """Return what puts a key's rows together: metric -> number of different values.
+
+        It is given the keys of groups in ascending order, each with its number of rows, and raises
+        QueryError where a row has no sketch, or is in several groups.
+
+        Args:
+            documents: rows, ascending by the fields; not touched if not needed.
+            fields: whose values a key has.
+        """
+        groups = groupby(documents, key=lambda document: _values(document.body, fields))
+
+        def numbers_of(key: Key, rows: int) -> dict[str, float]:
+            if not self._metrics:
+                return {}
+            members = next((members for found, members in groups if found == key), iter(()))
+            numbers, counted = self._count(members)
+            if counted != rows:
+                raise QueryError(
+                    f"{self._owner}: {', '.join(sorted(numbers))} can't be counted by "
+                    f"{', '.join(fields)}, since some rows have several values of it; nest by the "
+                    f"dimensions of the rows: {', '.join(self._rows.dimensions)}"
+                )
+            return numbers
+
+        return numbers_of
+
+    def _count(self, documents: Iterable[Document]) -> tuple[dict[str, float], int]:
         unions = {metric: SketchUnion() for metric in self._metrics}
+        rows = 0
         for document in documents:
+            rows += 1
             for metric, union in unions.items():
                 if document.body.get(metric.field):  # A row that counts nothing has no sketch.
                     self._add(union, metric, document.body)
-        return {metric.name: float(union.count) for metric, union in unions.items()}
+        return {metric.name: float(union.count) for metric, union in unions.items()}, rows
 
     def _add(self, union: SketchUnion, metric: RowMetric, row: Mapping[str, Any]) -> None:
         try:
@@ -124,9 +155,10 @@ class Uniques:
         ]
 
 
-def key_by(fields: Sequence[str]) -> Callable[[Mapping[str, Any]], Key]:
-    """Return the function that gives a row's values of these fields, None where it lacks one."""
-    return lambda row: tuple(row.get(name) for name in fields)
+def _values(row: Mapping[str, Any], fields: Sequence[str]) -> Key:
+    """Return a row's values of these fields, None where it lacks one; several are a tuple."""
+    values = (row.get(name) for name in fields)
+    return tuple(tuple(value) if isinstance(value, list) else value for value in values)
 
 
 def _is_in_one(window: IntervalName, start: datetime | None, end: datetime | None) -> bool:

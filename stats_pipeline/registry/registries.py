@@ -37,6 +37,8 @@ from stats_pipeline.registry.items import (
 )
 from stats_pipeline.registry.registered_query import RegisteredQuery, RowsOf
 
+__all__ = ["RegisteredQuery", "Registries"]
+
 #: What the nested dict of a kind may hold; that of a query depends on its class.
 NESTED: Mapping[str, type[Any]] = {
     EVENTS.kind: ProcessorConfig,

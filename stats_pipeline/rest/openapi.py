@@ -105,6 +105,7 @@ SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "date": {"type": "string", "examples": ["2016-12-18", "2016-12-18T10:00:00Z"]},
     "boolean": {"type": "boolean"},
     "text": {"type": "string"},
+    "whole number": {"type": "integer", "minimum": 1},
     "value or list of values": {"type": "array", "items": {"type": "string"}},
 }
 

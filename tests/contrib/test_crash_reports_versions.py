@@ -113,6 +113,8 @@ def test_versions_come_by_the_number_of_their_reports_or_as_they_are_asked_for(
     assert versions(server, build_fingerprint="B4") == {}
     with pytest.raises(InvalidParameter, match="each of its rows covers all time"):
         versions(server, start_date="2019-02-27")
+    with pytest.raises(InvalidParameter, match="'size' is unknown; allowed: build_fingerprint"):
+        versions(server, size=1)
     with pytest.raises(InvalidParameter, match="'build' is unknown"):
         versions(server, build="B1")
 

@@ -50,10 +50,18 @@ def test_T004_17_optional_filters_are_beside_required_ones() -> None:
         optional_filters={"file": "file_id"},
     )
     described = {parameter["name"]: parameter for parameter in query.parameters}
-    assert list(described) == ["start_date", "end_date", "bucket", "file"]
+    assert list(described) == ["start_date", "end_date", "size", "bucket", "file"]
     assert described["bucket"]["required"] is True
     assert described["file"]["required"] is False
     assert described["file"]["type"] == "value or list of values"
+
+
+def test_a_filter_has_no_name_of_a_parameter_of_its_class() -> None:
+    """`size` is one of a terms query only."""
+    filters = {"size": "size_class"}
+    TotalsQuery("mine", index="stats-file-download", optional_filters=filters)
+    with pytest.raises(DefinitionError, match="a filter can't be called 'size'"):
+        TermsQuery("mine", index="stats-file-download", optional_filters=filters)
 
 
 def test_a_histogram_says_which_intervals_there_are() -> None:

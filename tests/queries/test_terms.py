@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from stats_pipeline.errors import DefinitionError
+from stats_pipeline.errors import DefinitionError, InvalidParameter
 from stats_pipeline.queries import TermsQuery
+from stats_pipeline.stores.elasticsearch.groups import PAGE_GROUPS
 from tests.queries.rows import RowsOfDownloads, numbers
 
 
@@ -87,16 +88,82 @@ def test_B27_seven_a_day_for_seven_days_make_49(downloads: RowsOfDownloads) -> N
     assert numbers(downloads.run(terms("file_key")), "key") == {"f": 49.0}
 
 
-def test_there_is_no_cap_on_buckets_and_their_order_is_value_then_key(
-    downloads: RowsOfDownloads,
-) -> None:
-    """More values than a page of any store: all are there, the highest first, ties by key."""
+#: Outer and inner values: more pairs than a page of any store has.
+OUTER, INNER = 101, 200
+
+
+def count_of(outer: int, inner: int) -> int:
+    """Return how often a file of a bucket was downloaded: many equal numbers, and no order."""
+    return (outer * 7 + inner * 3) % 5
+
+
+@pytest.fixture
+def many(downloads: RowsOfDownloads) -> RowsOfDownloads:
+    """Give more than twenty thousand rows, each of a bucket and a file of its own."""
+    assert OUTER * INNER > PAGE_GROUPS
     downloads.write(
-        *({"timestamp": "2016-12-18", "file_id": f"f-{n:04}", "count": n % 3} for n in range(2_500))
+        *(
+            {
+                "timestamp": "2016-12-18",
+                "bucket_id": f"b-{outer:03}",
+                "file_id": f"f-{inner:03}",
+                "count": count_of(outer, inner),
+            }
+            for outer in range(OUTER)
+            for inner in range(INNER)
+        )
     )
-    buckets = downloads.run(terms("file_id"))["buckets"]
-    assert len(buckets) == 2_500
-    assert buckets == sorted(buckets, key=lambda b: (-b["value"], b["key"]))
+    return downloads
+
+
+def test_A004_57_nested_buckets_have_no_cap_and_are_the_highest_first(
+    many: RowsOfDownloads,
+) -> None:
+    """More than a page of any store, at two levels: all are there, ties by key."""
+    answer = many.run(terms("bucket_id", "file_id"))
+    found = {
+        bucket["key"]: {inner["key"]: inner["value"] for inner in bucket["buckets"]}
+        for bucket in answer["buckets"]
+    }
+    assert found == {
+        f"b-{outer:03}": {f"f-{inner:03}": count_of(outer, inner) for inner in range(INNER)}
+        for outer in range(OUTER)
+    }
+    for level in (answer, *answer["buckets"]):
+        buckets = level["buckets"]
+        assert level["value"] == sum(bucket["value"] for bucket in buckets)
+        assert buckets == sorted(buckets, key=lambda b: (-b["value"], b["key"]))
+
+
+def test_A004_57_size_gives_the_highest_of_each_level(many: RowsOfDownloads) -> None:
+    """The beginning of the whole answer; what is cut off counts in the level above."""
+    whole = many.run(terms("bucket_id", "file_id"))
+    answer = many.run(terms("bucket_id", "file_id"), size=3)
+    assert answer == {
+        **whole,
+        "buckets": [
+            {**bucket, "buckets": bucket["buckets"][:3]} for bucket in whole["buckets"][:3]
+        ],
+    }
+    assert many.run(terms("bucket_id", "file_id"), size=10**30) == whole
+
+
+@pytest.mark.parametrize("size", ["0", 0, -1, "ten", 2.5, True, "", [3], "\u0663", "1" * 30])
+def test_a_size_that_is_no_number_of_buckets_is_refused(
+    downloads: RowsOfDownloads, size: object
+) -> None:
+    """400, with what is allowed, and before anything is read."""
+    with pytest.raises(InvalidParameter, match="'size' must be a whole number from 1") as caught:
+        terms("file_id").check({"size": size})
+    assert caught.value.parameter == "size"
+    with pytest.raises(InvalidParameter, match="'size' must be"):
+        downloads.run(terms("file_id"), size=size)
+
+
+def test_a_size_may_come_from_an_address(e004: RowsOfDownloads) -> None:
+    """As text; the total is that of all files."""
+    answer = e004.run(terms("file_key"), size="1")
+    assert (answer["value"], numbers(answer, "key")) == (6.0, {"file1.txt": 5.0})
 
 
 def test_rows_without_the_field_count_in_the_level_above(downloads: RowsOfDownloads) -> None:

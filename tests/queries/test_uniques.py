@@ -84,6 +84,37 @@ def test_W15_totals_are_the_union_of_the_range(visited: RowsOfDownloads) -> None
     assert (nothing["visitors"], "approximate" in nothing) == (0.0, False)
 
 
+def test_a_size_chooses_terms_by_their_union(downloads: RowsOfDownloads) -> None:
+    """Not by the sum, in which who comes on three days counts three times."""
+    downloads.write(
+        *(row(f"2016-12-{day}", range(2), file_id="again") for day in (17, 18, 19)),
+        row("2016-12-18", range(5), file_id="once"),
+        row("2016-12-18", range(1), file_id="other"),
+        row("2016-12-18", range(9)) | {"file_id": None},
+    )
+    config = {**CONFIG, "metric_fields": {"value": ("unique", "unique_count")}}
+    query = TermsQuery("terms", aggregated_fields=["file_id"], **config)
+    whole = downloads.run(query)
+    assert numbers(whole, "key") == {"once": 5.0, "again": 2.0, "other": 1.0}
+    assert whole["value"] == 9.0
+    assert downloads.run(query, size=2) == {**whole, "buckets": whole["buckets"][:2]}
+
+
+def test_terms_of_a_field_with_several_values_have_no_union(downloads: RowsOfDownloads) -> None:
+    """A row would be in several groups, whose rows do not come one after the other."""
+    downloads.write(
+        row("2016-12-17", range(3), file_key=["x", "y"]),
+        row("2016-12-18", range(5), file_key="x"),
+    )
+    config = {**CONFIG, "metric_fields": {"visitors": ("unique", "unique_count")}}
+    query = TermsQuery("terms", aggregated_fields=["file_key"], **config)
+    with pytest.raises(QueryError, match="visitors can't be counted by file_key, since some rows"):
+        downloads.run(query)
+    config["metric_fields"] = {"value": ("sum", "count")}
+    query = TermsQuery("terms", aggregated_fields=["file_key"], **config)
+    assert numbers(downloads.run(query), "key") == {"x": 2.0, "y": 1.0}
+
+
 def test_W15_terms_are_the_union_at_each_level(visited: RowsOfDownloads) -> None:
     """The number of a level above is not the sum of those below; buckets go by their value.
 

@@ -108,6 +108,9 @@ def test_the_openapi_document_describes_each_listed_query(client: FlaskClient) -
     histogram = document["paths"]["/bucket-file-download-histogram"]["get"]
     required = {p["name"] for p in histogram["parameters"] if p.get("required")}
     assert required == {"bucket_id", "file_key"}
+    total = document["paths"]["/bucket-file-download-total"]["get"]
+    schemas = {parameter["name"]: parameter["schema"] for parameter in total["parameters"]}
+    assert schemas["size"] == {"type": "integer", "minimum": 1}
     for schema in _schemas(document):
         if "$ref" in schema:
             assert (

@@ -9,15 +9,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from stats_pipeline import DateHistogramQuery, TermsQuery
+from stats_pipeline import DateHistogramQuery, TermsQuery, current_stats, dashboard
 from stats_pipeline.errors import QueryError
 from stats_pipeline.permissions import allow_everyone
-from stats_pipeline.queries import date_histogram, parameters, terms
+from stats_pipeline.queries import date_histogram, parameters
+from stats_pipeline.queries.reading import at_most
 from stats_pipeline.rest import blueprint, problems, running
 from stats_pipeline.rest.bodies import LARGEST_BODY_BYTES
 from stats_pipeline.stores.sqlite import SqliteStore
 from tests.queries.rows import RowsOfDownloads
-from tests.support import MakeApp
+from tests.support import E004_EVENTS, MakeApp
 
 
 class Buckets:
@@ -85,6 +86,30 @@ def test_the_buckets_of_all_answers_together_are_bounded(
     assert problem(client.get("/stats/buckets?outer=101"), 413)
 
 
+def test_terms_stop_where_a_request_gives_no_more_and_size_is_the_way_out(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one query has taken is missing for the next; the page of charts goes without."""
+    monkeypatch.setattr(running, "MOST_BUCKETS", 3)
+    monkeypatch.setattr(dashboard, "MOST_BUCKETS", 1)
+    app = make_app("sqlite://")
+    with app.app_context():
+        current_stats.publish("file-download", E004_EVENTS)
+        current_stats.process_events()
+        current_stats.update()
+        assert len(current_stats.query("bucket-file-download-total", bucket_id=20)["buckets"]) == 2
+    client = app.test_client()
+    call = {"stat": "bucket-file-download-total", "params": {"bucket_id": 20}}
+    assert client.post("/stats", json={"a": call}).status_code == 200
+    refused = problem(client.post("/stats", json={"a": call, "b": call}), 400)
+    assert (refused["label"], refused["parameter"]) == ("b", "size")
+    call["params"] = {"bucket_id": 20, "size": 1}
+    answers = client.post("/stats", json={"a": call, "b": call, "c": call}).get_json()
+    assert [len(answer["buckets"]) for answer in answers.values()] == [1, 1, 1]
+    page = client.get("/stats/dashboard?bucket_id=20&file_key=file1.txt")
+    assert page.status_code == 200
+
+
 def test_a_request_begins_no_query_after_its_time_is_up(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,11 +137,13 @@ def test_too_many_values_of_a_field_are_refused(
     embedded_downloads.write(
         *({"timestamp": f"2016-12-{day:02}", "file_key": f"f{day}"} for day in range(1, 6))
     )
-    monkeypatch.setattr(terms, "MOST_BUCKETS", 5)
     monkeypatch.setattr(date_histogram, "MOST_BUCKETS", 4)
     by_file = TermsQuery("t", index="stats-file-download", aggregated_fields=["file_key"])
-    with pytest.raises(QueryError, match=r"more than 5 buckets; give a filter"):
+    with at_most(4), pytest.raises(QueryError, match="ask for the highest of them by 'size'"):
         embedded_downloads.run(by_file)
+    with at_most(4):
+        assert len(embedded_downloads.run(by_file, size=4)["buckets"]) == 4
+    assert len(embedded_downloads.run(by_file)["buckets"]) == 5
     by_day = DateHistogramQuery("h", index="stats-file-download")
     with pytest.raises(QueryError, match=r"more than 4 buckets of one day"):
         embedded_downloads.run(by_day)

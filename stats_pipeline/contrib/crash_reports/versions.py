@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from stats_pipeline import TermsQuery
-from stats_pipeline.errors import DefinitionError
+from stats_pipeline.errors import DefinitionError, InvalidParameter
 
 Bucket = Mapping[str, Any]
 
@@ -45,6 +45,7 @@ class VersionsQuery:
         counters: Mapping[str, Sequence[str]],
         time_zone: str = "UTC",
     ) -> None:
+        self._name = name
         self._dimension = dimension
         self._numbers = ["value", *(counter for each in counters.values() for counter in each)]
         self._zone = _load_zone(time_zone, owner=f"query {name!r}")
@@ -74,6 +75,11 @@ class VersionsQuery:
 
     def check(self, params: Mapping[str, Any]) -> None:
         """Refuse parameters that no rows could answer, without reading anything."""
+        if "size" in params:  # which would cut off other versions in each part
+            raise InvalidParameter(
+                f"{self._name}: the parameter 'size' is unknown; allowed: {self._dimension}",
+                parameter="size",
+            )
         self._parts[0].check(params)
 
     def check_rows(self, rows_of: Callable[[str | None, str | None], Any]) -> None:
@@ -87,6 +93,7 @@ class VersionsQuery:
         Raises:
             InvalidParameter: naming what is unknown or wrong, and what is allowed.
         """
+        self.check(params)
         answers = [part.run(**params) for part in self._parts]
         found: dict[str, list[Bucket]] = {}
         for answer in answers:

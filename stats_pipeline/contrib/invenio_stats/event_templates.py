@@ -117,7 +117,7 @@ def _folders(source: str) -> list[Path]:
         return [Path(source)]
     try:
         spec = find_spec(source)
-    except (ImportError, ValueError):
+    except Exception:  # noqa: BLE001 - the package around it is imported, and may raise anything
         return []
     locations = None if spec is None else spec.submodule_search_locations
     return [Path(location) for location in locations or ()]
