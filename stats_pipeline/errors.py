@@ -200,14 +200,15 @@ def nearest(name: object, known: Iterable[str], *, prefix: str = "", limit: int 
 
 def _meant(name: str, known: Sequence[str], *, limit: int = 3) -> Sequence[str]:
     """Return the name that is mistyped, else those that this is a part of, else one like it."""
-    close = sorted(get_close_matches(name, known), key=lambda each: _likeness(name, each))
-    if close and _ratio(name, close[-1]) >= MISTYPED:
-        return close[-1:]
+    close = get_close_matches(name, known)  # the nearest first, which is kept among equals
+    closest = [max(close, key=lambda each: _likeness(name, each))] if close else []
+    if closest and _ratio(name, closest[0]) >= MISTYPED:
+        return closest
     words = set(WORD.findall(name))
     longer = [each for each in known if words and words <= set(WORD.findall(each))]
     if longer:
         return sorted(sorted(longer, key=lambda each: -_ratio(name, each))[:limit])
-    return close[-1:]
+    return closest
 
 
 def _ratio(name: str, known: str) -> float:

@@ -94,6 +94,8 @@ def test_of_names_that_are_about_as_near_the_one_that_begins_so_is_meant() -> No
     assert (
         nearest("boot-tot", ["boot-month-agg", "boot-tag-agg"]) == "; did you mean 'boot-tag-agg'?"
     )
+    names = ["visit-2017-01", "visit-2017-02"]
+    assert nearest("visit-2017-1", names) == "; did you mean 'visit-2017-01'?"
     names = ["boot-tag-agg", "page-agg"]
     assert nearest("p-boot-tag-agg", names) == "; did you mean 'boot-tag-agg'?"
 
