@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from stats_pipeline.errors import DefinitionError
-from stats_pipeline.fields import FIELD_TYPES
 from stats_pipeline.importing import FAILURES, reason_of
+from stats_pipeline.mappings import check_mapping, in_our_form, unknown_key
 
 #: Above the priorities of the templates that come with Elasticsearch (100 to 200).
 BASE_PRIORITY = 300
@@ -87,6 +87,8 @@ def complete_template(
 ) -> IndexTemplate:
     """Return the template with those of the additional fields that it does not name itself.
 
+    Dates have no `format`: whatever form a value came in, it is stored in ours.
+
     Args:
         alias: the alias with the index prefix.
         body: what `load_template` returned.
@@ -95,13 +97,10 @@ def complete_template(
     """
     template = body.get("template", {})
     own = template.get("mappings", {}).get("properties", {})
-    properties = {**own, **{name: m for name, m in additions.items() if name not in own}}
-    for name, mapping in properties.items():
-        if str(mapping.get("type", "object")) not in FIELD_TYPES:
-            raise DefinitionError(
-                f"{owner}: the field {name!r} has the type {mapping.get('type')!r}, which is not "
-                f"one of {', '.join(sorted(FIELD_TYPES))}"
-            )
+    for name, mapping in own.items():
+        check_mapping(name, mapping, owner=owner)
+    united = {**own, **additions, **own}  # its own fields come first, and win
+    properties = {name: in_our_form(mapping) for name, mapping in united.items()}
     description = {k: v for k, v in body.items() if k in ("_meta", "version")}
     return IndexTemplate(alias, properties, template.get("settings", {}), description)
 
@@ -128,12 +127,13 @@ def _parse(text: bytes, where: str) -> Mapping[str, Any]:
         body = json.loads(text)
         properties = body.get("template", {}).get("mappings", {}).get("properties", {})
         is_template = all(isinstance(mapping, dict) for mapping in properties.values())
+        wrong = unknown_key(body)
     except (ValueError, AttributeError, RecursionError):
-        is_template = False
-    if not is_template:
+        is_template, wrong = False, ""
+    if not is_template or wrong:
         raise DefinitionError(
-            f"{where} is not the body of a composable index template: "
-            '{"template": {"mappings": {"properties": {...}}}}'
+            f"{where} is not the body of a composable index template, "
+            '{"template": {"mappings": {"properties": {...}}}}' + (wrong and f": {wrong}")
         )
     result: Mapping[str, Any] = body
     return result

@@ -123,6 +123,17 @@ def test_an_error_says_who_can_do_something(
     assert PASSWORD not in message
 
 
+def test_the_last_cause_is_a_part_of_the_reason(serve: Serve) -> None:
+    """Of a template, the first one only says that something in it is wrong."""
+    last = {"type": "mapper_parsing_exception", "reason": "unknown parameter [x]"}
+    cause = {"type": "illegal_argument_exception", "reason": "invalid template"}
+    error: dict[str, Any] = {**cause, "root_cause": [cause]}
+    error["caused_by"] = {**cause, "caused_by": last}
+    store = serve(lambda *_: (400, {"error": error, "status": 400}))
+    with pytest.raises(StoreRefused, match=r"\(400, invalid template: unknown parameter \[x\]\)"):
+        store.check()
+
+
 def test_a_proxy_without_a_server_behind_it_is_unavailable(serve: Serve) -> None:
     """An answer that is not Elasticsearch's own should do for waiting."""
     store = serve(lambda *_: (502, b"<html>Bad Gateway</html>"))

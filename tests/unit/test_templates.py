@@ -90,6 +90,7 @@ def test_a_source_that_is_nothing_is_refused(source: str) -> None:
         b'{"template": {"mappings": {"properties": {"a": "keyword"}}}}',
         b'{"template": {"mappings": {"properties": ["a"]}}}',
         b'{"mappings": {"properties": {"a": {"type": "keyword"}}}, "template": 3}',
+        b'{"mappings": {"properties": {"a": {"type": "keyword"}}}}',
     ],
 )
 def test_a_file_that_is_no_template_is_refused(tmp_path: Path, content: bytes) -> None:

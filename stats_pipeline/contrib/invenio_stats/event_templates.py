@@ -104,7 +104,7 @@ def find_template(source: str) -> tuple[Properties, Mapping[str, Any]] | None:
 def _convert(body: Mapping[str, Any]) -> tuple[Properties, Mapping[str, Any]]:
     template = body.get("template", body)
     properties = {
-        # Their dates have forms of their own, which ours would be refused by.
+        # The form of a date means nothing here: all are stored in ours.
         name: {key: value for key, value in mapping.items() if key != "format"}
         for name, mapping in template.get("mappings", {}).get("properties", {}).items()
         if name not in OUR_FIELDS | RAW_FIELDS

@@ -140,5 +140,13 @@ def _reason(error: ApiError) -> str:
     if isinstance(body, dict):
         causes = [body, *body.get("root_cause", ()), body.get("caused_by") or {}]
         reason = next((str(c["reason"]) for c in causes if c.get("reason")), "no reason given")
-        return " ".join(reason.split())[:500]
+        # Of a template, the first only says that something in it is wrong, and the last one what.
+        last = _last_reason(body)
+        return " ".join((reason if last in reason else f"{reason}: {last}").split())[:500]
     return str(error.message)[:500]
+
+
+def _last_reason(cause: Mapping[str, Any]) -> str:
+    while isinstance(cause.get("caused_by"), dict):
+        cause = cause["caused_by"]
+    return str(cause.get("reason") or "")
