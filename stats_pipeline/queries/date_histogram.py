@@ -32,11 +32,16 @@ class DateHistogramQuery(RowsQuery):
     """Answer one bucket per interval, oldest first, empty ones between hits filled with zeros.
 
     A bucket has ``key`` (epoch milliseconds of its start), ``date``, its numbers, and the copied
-    fields of its newest row unless it is empty. Buckets begin in the time zone of the rows. A row
-    belongs to the asked range by its start.
+    fields of its newest row, which are None if it is empty. Buckets begin in the time zone of the
+    rows. A row belongs to the asked range by its start.
     """
 
     own_parameters: ClassVar[tuple[Parameter, ...]] = (START_DATE, END_DATE, INTERVAL, ZERO_FILL)
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Return the names that a table of the answer's buckets has, also where there are none."""
+        return self._columns("date")
 
     def check(self, params: Mapping[str, Any]) -> None:
         """Refuse parameters that no rows could answer, without reading anything."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.queries.reading import Rows
+from stats_pipeline.queries.rows_query import RowsQuery
 from stats_pipeline.registry import Registries
 from stats_pipeline.registry.registries import RegisteredQuery
 from stats_pipeline.text import get_logger
@@ -63,6 +64,11 @@ def aggregations_read(
         with suppress(Exception):
             check(noted)
     return read
+
+
+def columns(query: RegisteredQuery) -> Sequence[str]:
+    """Return the columns that a table of its answer has also where there is nothing to show."""
+    return query.instance.columns if isinstance(query.instance, RowsQuery) else ()
 
 
 def check_parameters(query: RegisteredQuery, params: Mapping[str, Any]) -> None:

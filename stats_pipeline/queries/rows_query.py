@@ -88,6 +88,11 @@ class RowsQuery(ABC):
         return [parameter.as_dict() for parameter in (*self.own_parameters, *filters)]
 
     @property
+    def columns(self) -> Sequence[str]:
+        """Return the names that a table of the answer's buckets has, also where there are none."""
+        return ()
+
+    @property
     def annotations(self) -> Mapping[str, Sequence[str]]:
         """Return which facts answers show, for those who set them: row field -> names."""
         return self.config.annotations
@@ -175,20 +180,25 @@ class RowsQuery(ABC):
         """Refuse numbers of visitors over a time in which one visitor has several ids."""
         self._uniques(rows).check(asked.start, asked.end, interval=None)
 
+    def _columns(self, *keys: str) -> list[str]:
+        """Return the columns of a table of buckets that are known by these keys."""
+        return [*keys, *(metric.name for metric in self.config.metrics), *self.config.copy_fields]
+
     def _tally(self, group: Group) -> Tally:
         tally = Tally()
         tally.add(group, self.config.metrics)
         return tally
 
     def _numbers(self, tally: Tally) -> dict[str, Any]:
-        """Return the metrics and, where there are rows, the copied fields of the newest one."""
+        """Return the metrics and the copied fields of the newest row; None where there is none."""
         numbers: dict[str, Any] = {m.name: tally.number(m) for m in self.config.metrics}
-        if tally.newest is not None:
-            for target, source in self.config.copy_fields.items():
-                if isinstance(source, str):
-                    numbers[target] = tally.newest.get(source)
-                else:
-                    numbers[target] = source(tally.newest)
+        for target, source in self.config.copy_fields.items():
+            if tally.newest is None:
+                numbers[target] = None
+            elif isinstance(source, str):
+                numbers[target] = tally.newest.get(source)
+            else:
+                numbers[target] = source(tally.newest)
         return numbers
 
     def _read(self, params: Mapping[str, Any], rows: Rows) -> Asked:

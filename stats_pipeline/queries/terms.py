@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any, ClassVar
 
 from stats_pipeline.errors import InvalidParameter
+from stats_pipeline.queries.joining import KEY as ANNOTATIONS
 from stats_pipeline.queries.parameters import END_DATE, SIZE, START_DATE, Parameter, read_size
 from stats_pipeline.queries.reading import Rows, most_buckets
 from stats_pipeline.queries.rows_query import Asked, RowsQuery
@@ -45,6 +46,15 @@ class TermsQuery(RowsQuery):
         """Refuse parameters that no rows could answer, without reading anything."""
         super().check(params)
         self._value(params, SIZE.name, read_size, None)
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Return the names that a table of the answer's buckets has, also where there are none."""
+        fields = self.config.aggregated_fields
+        if not fields:
+            return ()
+        is_annotated = fields[-1] in self.config.annotations
+        return [*self._columns(*fields), *([ANNOTATIONS] if is_annotated else ())]
 
     def _answer(self, snapshot: Snapshot, rows: Rows, asked: Asked) -> tuple[dict[str, Any], int]:
         size, most = self._value(asked.params, SIZE.name, read_size, None), most_buckets()

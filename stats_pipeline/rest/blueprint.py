@@ -14,7 +14,8 @@ from stats_pipeline.rest.bodies import read_body
 from stats_pipeline.rest.forms import chosen_form, json_response
 from stats_pipeline.rest.openapi import openapi_document
 from stats_pipeline.rest.problems import explain, handle_problems
-from stats_pipeline.rest.running import Call, run_all
+from stats_pipeline.rest.running import Call, columns_of, run_all
+from stats_pipeline.rest.tables import QUERY_COLUMNS
 
 #: Chooses the form of an answer and is no query's parameter.
 FORMAT = "format"
@@ -46,13 +47,14 @@ def list_queries() -> Response:
     """Answer which queries the caller may run, with their parameters."""
     form = chosen_form()
     queries = [describe(query) for query in permitted_queries(current_stats.registries)]
-    return form({"queries": queries})
+    return form({"queries": queries}, QUERY_COLUMNS)
 
 
 def run_queries() -> Response:
     """Answer every labelled query of the body, or none of them."""
     form = chosen_form()
-    return form(run_all(read_body()))
+    calls = read_body()
+    return form(run_all(calls), {label: columns_of(call) for label, call in calls.items()})
 
 
 def run_query(name: str) -> Response:
@@ -64,7 +66,8 @@ def run_query(name: str) -> Response:
         for key, values in request.args.lists()
         if key != FORMAT
     }
-    return form(run_all({name: Call(name, params)})[name])
+    call = Call(name, params)
+    return form(run_all({name: call})[name], columns_of(call))
 
 
 def describe_api() -> Response:

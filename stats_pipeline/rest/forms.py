@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from flask import Response, current_app, render_template, request
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
-from stats_pipeline.rest.tables import Table, tabulate
+from stats_pipeline.rest.tables import Columns, Table, tabulate
 from stats_pipeline.text import one_line
 
-Form = Callable[[Any], Response]
+
+class Form(Protocol):
+    """Give an answer a form; a table has these columns whatever is in the answer."""
+
+    def __call__(self, answer: Any, columns: Columns, /) -> Response:
+        """Return the response."""
+
 
 #: What makes spreadsheets take a cell for a formula; paths and agents come from strangers.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -33,31 +39,31 @@ def chosen_form() -> Form:
     return MEDIA_TYPES[media_type]
 
 
-def json_response(answer: Any) -> Response:
+def json_response(answer: Any, _columns: Columns = ()) -> Response:
     """Return the answer as it is."""
     # A host's own class may hold what the app's JSON provider knows, as decimals; NaN is no JSON.
     text = current_app.json.dumps(answer, sort_keys=False, allow_nan=False)
     return _response(text + "\n", "application/json")
 
 
-def csv_response(answer: Any) -> Response:
+def csv_response(answer: Any, columns: Columns = ()) -> Response:
     """Return one line for each bucket, with the names of the columns first."""
-    table = tabulate(answer)
+    table = tabulate(answer, columns)
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerows([_harmless(cell) for cell in row] for row in (table.columns, *table.rows))
     return _response(out.getvalue(), "text/csv")
 
 
-def html_response(answer: Any) -> Response:
+def html_response(answer: Any, columns: Columns = ()) -> Response:
     """Return a page with one table."""
-    text = render_template("stats_pipeline/table.html", table=tabulate(answer))
+    text = render_template("stats_pipeline/table.html", table=tabulate(answer, columns))
     return _response(text, "text/html")
 
 
-def text_response(answer: Any) -> Response:
+def text_response(answer: Any, columns: Columns = ()) -> Response:
     """Return aligned columns for people with a terminal."""
-    return _response(aligned(tabulate(answer)), "text/plain")
+    return _response(aligned(tabulate(answer, columns)), "text/plain")
 
 
 def aligned(table: Table) -> str:

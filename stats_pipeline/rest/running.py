@@ -6,7 +6,7 @@ What one request may cost is bounded, since anybody may send it.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from stats_pipeline.errors import PermissionDenied
 from stats_pipeline.ext import current_stats
-from stats_pipeline.queries.listing import check_parameters
+from stats_pipeline.queries.listing import check_parameters, columns
 from stats_pipeline.queries.reading import at_most
 
 #: Where the label of the query under way is kept during a request, for error answers.
@@ -72,6 +72,11 @@ def run_all(calls: Mapping[str, Call]) -> dict[str, Any]:
                 "request, a shorter range, or one value of a filter"
             )
     return answers
+
+
+def columns_of(call: Call) -> Sequence[str]:
+    """Return the columns that a table of the call's answer has, whatever is in it."""
+    return columns(current_stats.registries.query(call.stat))
 
 
 def _buckets(level: Any) -> int:

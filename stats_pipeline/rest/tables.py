@@ -12,8 +12,17 @@ from typing import Any
 
 Row = dict[str, Any]
 
+#: Names of columns; or label -> names.
+Columns = Sequence[str] | Mapping[str, Sequence[str]]
+
 #: Keys of a bucket that say what the table says by its columns.
 STRUCTURE = frozenset({"key", "type", "field", "key_type", "buckets"})
+
+#: Of the table of several answers: which one a line is of.
+LABEL = "label"
+
+#: Of the list of queries.
+QUERY_COLUMNS = ("name", "description", "parameters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +33,20 @@ class Table:
     rows: Sequence[Sequence[str]]
 
 
-def tabulate(answer: Any) -> Table:
-    """Return the table of one answer, of labelled answers, or of the list of queries."""
-    rows = list(_rows(answer))
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    return Table(columns, [[cell_text(row.get(name)) for name in columns] for row in rows])
+def tabulate(answer: Any, columns: Columns = ()) -> Table:
+    """Return the table of one answer, of labelled answers, or of the list of queries.
+
+    Args:
+        answer: what is shown.
+        columns: those that come first, also where no row has them; of labelled answers by label.
+    """
+    if isinstance(columns, Mapping):
+        first = [LABEL, *(_beside_label(name) for names in columns.values() for name in names)]
+        rows = list(_labelled_rows(answer))
+    else:
+        first, rows = list(columns), list(_rows(answer))
+    names = list(dict.fromkeys([*first, *(name for row in rows for name in row)]))
+    return Table(names, [[cell_text(row.get(name)) for name in names] for row in rows])
 
 
 def cell_text(value: Any) -> str:
@@ -44,25 +62,29 @@ def cell_text(value: Any) -> str:
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
+def _labelled_rows(answers: Mapping[str, Any]) -> Iterator[Row]:
+    for label, answer in answers.items():
+        for row in _rows(answer):
+            yield {LABEL: label, **{_beside_label(name): cell for name, cell in row.items()}}
+
+
+def _beside_label(name: str) -> str:
+    """Return how a column is called beside the labels, which have the name for themselves."""
+    return f"{name}_" if name.rstrip("_") == LABEL else name
+
+
 def _rows(answer: Any) -> Iterator[Row]:
     if not isinstance(answer, Mapping):
         yield {"value": answer}
     elif _are_buckets(answer.get("queries")):
         yield from (_query_row(query) for query in answer["queries"])
-    elif answer and all(_is_answer(value) for value in answer.values()):
-        for label, labelled in answer.items():
-            yield from ({"label": label, **row} for row in _answer_rows(labelled))
-    else:
-        yield from _answer_rows(answer)
-
-
-def _answer_rows(answer: Mapping[str, Any]) -> Iterator[Row]:
-    if _are_buckets(answer.get("buckets")):
+    elif _are_buckets(answer.get("buckets")):
         # Beside each number: a line of a table is read without the answer around it.
         said = {"approximate": answer["approximate"]} if answer.get("approximate") else {}
         yield from ({**row, **said} for row in _bucket_rows(answer, {}))
     else:
-        yield dict(answer)
+        # A host's own class may name things by numbers, as JSON turns them into text, too.
+        yield {str(name): cell for name, cell in answer.items()}
 
 
 def _bucket_rows(level: Mapping[str, Any], above: Row) -> Iterator[Row]:
@@ -86,10 +108,6 @@ def _query_row(query: Mapping[str, Any]) -> Row:
         "description": query.get("description"),
         "parameters": ", ".join(parameters),
     }
-
-
-def _is_answer(value: Any) -> bool:
-    return isinstance(value, Mapping)
 
 
 def _are_buckets(value: Any) -> bool:

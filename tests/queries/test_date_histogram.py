@@ -100,12 +100,16 @@ def test_A004_61_without_rows_the_answer_has_its_full_shape(downloads: RowsOfDow
     }
 
 
-def test_gaps_between_hits_are_zeros_without_copied_fields(downloads: RowsOfDownloads) -> None:
-    """An empty bucket says 0 and does not make up copied fields."""
+def test_gaps_between_hits_are_zeros_whose_copied_fields_are_null(
+    downloads: RowsOfDownloads,
+) -> None:
+    """An empty bucket has the shape of the others, and does not make up copied fields."""
     downloads.write({"timestamp": "2016-12-18", **F_1}, {"timestamp": "2016-12-20", **F_1})
     answer = downloads.run(histogram(), start_date="2016-12-01", **F_1)
     assert numbers(answer) == {"2016-12-18": 1, "2016-12-19": 0, "2016-12-20": 1}
-    assert set(answer["buckets"][1]) == {"key", "date", "value"}
+    first, gap, _ = answer["buckets"]
+    assert gap.keys() == first.keys() >= {"key", "date", "value", "bucket_id", "file_key"}
+    assert (gap["bucket_id"], gap["file_key"]) == (None, None)
 
 
 def test_zero_fill_covers_the_whole_asked_range(e004: RowsOfDownloads) -> None:

@@ -50,10 +50,12 @@ def test_totals_are_the_range_and_the_numbers(e004: RowsOfDownloads) -> None:
 def test_A004_61_without_rows_sums_are_zero_and_the_rest_is_null(
     downloads: RowsOfDownloads,
 ) -> None:
-    """Of nothing there is a sum, but no extreme and no mean."""
-    answer = downloads.run(TotalsQuery("totals", **CONFIG))
+    """Of nothing there is a sum, but no extreme, no mean, and no row to copy from."""
+    copied = {"name": "file_key", "upper": lambda row: row["file_key"].upper()}
+    answer = downloads.run(TotalsQuery("totals", **CONFIG, copy_fields=copied))
     assert (answer["value"], answer["volume"]) == (0.0, 0.0)
     assert (answer["least"], answer["most"], answer["mean"]) == (None, None, None)
+    assert (answer["name"], answer["upper"]) == (None, None)
 
 
 def test_every_kind_is_right_over_all_rows(downloads: RowsOfDownloads) -> None:

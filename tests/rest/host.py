@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask, request
 
-from stats_pipeline import DateHistogramQuery, StatsPipeline
+from stats_pipeline import DateHistogramQuery, StatsPipeline, TermsQuery, TotalsQuery
 from stats_pipeline.errors import DefinitionError, PartialResult, StoreUnavailable
 from stats_pipeline.permissions import allow_everyone, authenticated, deny_all
 
@@ -58,6 +58,27 @@ QUERIES: dict[str, Any] = {
         },
         "permission": allow_everyone,
     },
+    "by-label": {
+        "query_class": DateHistogramQuery,
+        "query_config": {
+            "index": "stats-file-download",
+            "copy_fields": {"label": "file_key", "label_": "bucket_id"},
+            "required_filters": {"file_key": "file_key"},
+            "metric_fields": {"visits": ("sum", "unique_count")},
+        },
+        "permission": allow_everyone,
+    },
+    "by-file": {
+        "query_class": TermsQuery,
+        "query_config": {
+            "index": "stats-file-download",
+            "aggregated_fields": ["bucket_id", "file_key"],
+            "copy_fields": {"copied": "unique_id"},
+            "annotations": {"file_key": ["title"]},
+        },
+        "permission": allow_everyone,
+    },
+    "numbered": host_query(answer={1: "one", "two": 2}),
     "secret": host_query(permission=deny_all),
     "members": host_query(permission=authenticated),
     "own": host_query(permission=owns_bucket),

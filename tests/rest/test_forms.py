@@ -1,6 +1,7 @@
 """The form of an answer: JSON, CSV, an HTML table, or text."""
 
 import csv
+from typing import Any
 
 import jsonschema
 import pytest
@@ -61,6 +62,70 @@ def test_several_queries_make_one_table_with_their_labels(client: FlaskClient) -
         ("all", "file2.txt", "1"),
         ("one", "", "100"),
     ]
+
+
+@pytest.mark.parametrize("name", ["csv", "html", "text"])
+def test_labels_have_their_column_for_themselves(client: FlaskClient, name: str) -> None:
+    """A copied field of that name stands beside them under another one, also of empty buckets."""
+    params = {"file_key": "file1.txt", "start_date": "2016-12-17", "zero_fill": True}
+    calls = {"mine": {"stat": "by-label", "params": params}, "other": {"stat": "list"}}
+    text = client.post(f"/stats?format={name}", json=calls).text
+    if name != "csv":
+        assert text.index("label_") < text.index("label__") < text.index("mine")
+        return
+    rows = list(csv.DictReader(text.splitlines()))
+    assert [(row["label"], row["label_"], row["label__"], row["value"]) for row in rows] == [
+        ("mine", "", "", "0"),
+        ("mine", "file1.txt", "20", "4"),
+        ("mine", "file1.txt", "20", "1"),
+        ("other", "", "", '[1, "two", null]'),
+    ]
+    alone = client.get("/stats/by-label?file_key=file1.txt&format=csv").text
+    assert alone.splitlines()[0] == "date,value,visits,label,label_"
+
+
+NOTHING = {"start_date": "1999-01-01", "end_date": "1999-01-02"}
+COLUMNS = {
+    "by-label": ["date", "value", "visits", "label", "label_"],
+    "by-file": ["bucket_id", "file_key", "value", "copied", "annotations"],
+    "access-log-terms": ["path", "value", "volume"],
+}
+
+
+@pytest.mark.parametrize("name", ["csv", "html", "text"])
+@pytest.mark.parametrize("query", COLUMNS)
+def test_an_answer_without_buckets_has_the_columns_that_it_would_have(
+    client: FlaskClient, query: str, name: str
+) -> None:
+    """A003-46, A003-48: who reads columns by name finds them on an empty day, too."""
+    needed = {"file_key": "file1.txt"} if query == "by-label" else {}
+    asked = {**needed, "format": name}
+    text = client.get(f"/stats/{query}", query_string={**asked, **NOTHING}).text
+    assert all(column in text for column in COLUMNS[query])
+    if name == "csv":
+        assert text.splitlines() == [",".join(COLUMNS[query])]
+        header, *lines = client.get(f"/stats/{query}", query_string=asked).text.splitlines()
+        assert header.split(",")[: len(COLUMNS[query])] == COLUMNS[query]
+        assert bool(lines) == (query != "access-log-terms")
+
+
+def test_several_answers_without_buckets_have_the_columns_of_all(client: FlaskClient) -> None:
+    """Beside those of the answers that have some, in the order of the labels."""
+    calls: dict[str, Any] = {
+        "none": {"stat": "access-log-histogram"},
+        "terms": {"stat": "access-log-terms"},
+        "one": {"stat": "ratio"},
+    }
+    lines = client.post("/stats?format=csv", json=calls).text.splitlines()
+    assert lines[0].startswith("label,date,value,volume,path")
+    assert len(lines) == 2
+    assert client.post("/stats?format=csv", json={}).text.splitlines() == ["label"]
+
+
+def test_a_hosts_answer_may_have_numbers_as_names(client: FlaskClient) -> None:
+    """In a table as in JSON they are text."""
+    lines = client.get("/stats/numbered?format=csv").text.splitlines()
+    assert lines[0].startswith("1,two")
 
 
 def test_what_strangers_sent_does_no_harm_in_any_form(client: FlaskClient) -> None:
