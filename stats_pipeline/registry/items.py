@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from stats_pipeline.errors import (
@@ -96,14 +96,26 @@ class Item:
 
 def read_item(group: Group, raw: object, *, owner: str, is_shipped: bool = False) -> Item:
     """Return the item that a registration function or the host's configuration gave."""
-    keys = _as_dict(group, raw, owner)
+    keys = as_dict(group, raw, owner=owner)
     name = keys.get(group.name_key)
     what = f"{group.kind} {name!r}" if isinstance(name, str) else group.kind
     check_keys(keys, _names(group.declaration), what=what, owner=owner)
-    _check_nested(group, keys, owner)
+    _check_nested(group, keys, what, owner)
     if not isinstance(name, str) or not name:
         raise DefinitionError(f"{owner}: a registered {group.kind} has no {group.name_key!r}")
     return Item(group, name, owner, keys, is_shipped)
+
+
+def as_dict(group: Group, raw: object, *, owner: str) -> dict[str, Any]:
+    """Return the keys of a registration or of overrides; of a dataclass all, with its defaults."""
+    if isinstance(raw, group.declaration):
+        return {name: getattr(raw, name) for name in _names(group.declaration)}
+    if isinstance(raw, Mapping):
+        return dict(raw)
+    raise DefinitionError(
+        f"{owner}: each {group.kind} is registered by a dict or {group.declaration.__name__}, "
+        f"not by {raw!r}"
+    )
 
 
 def check_keys(keys: Iterable[object], allowed: Iterable[str], *, what: str, owner: str) -> None:
@@ -118,17 +130,22 @@ def merge(item: Item, overrides: Mapping[str, Any], *, owner: str) -> Item:
     """Return the item with the host's values: the nested dict key by key, all else replaced."""
     group = item.group
     check_keys(overrides, _names(group.declaration), what=item.title, owner=owner)
-    _check_nested(group, overrides, owner)
-    if overrides.get(group.name_key, item.name) != item.name:
-        raise ConfigurationError(
-            f"{owner}[{item.name!r}] says {group.name_key}={overrides[group.name_key]!r}; "
-            "leave it out or give both the same name"
-        )
+    _check_nested(group, overrides, item.title, owner)
+    check_name_key(group, item.name, overrides, owner=owner)
     keys = {**item.keys, **overrides}
     if group.nested_key in overrides:
         nested = {**item.keys.get(group.nested_key, {}), **overrides[group.nested_key]}
         keys[group.nested_key] = nested
     return Item(group, item.name, item.owner, keys, item.is_shipped)
+
+
+def check_name_key(group: Group, name: str, keys: Mapping[str, Any], *, owner: str) -> None:
+    """Refuse a name inside of a registration that is not the one above it."""
+    if keys.get(group.name_key, name) != name:
+        raise ConfigurationError(
+            f"{owner}[{name!r}] says {group.name_key}={keys[group.name_key]!r}; "
+            "leave it out or give both the same name"
+        )
 
 
 def unite(items: Iterable[Item]) -> dict[str, Item]:
@@ -156,22 +173,13 @@ def _stronger(one: Item, other: Item) -> Item:
     )
 
 
-def _check_nested(group: Group, keys: Mapping[str, Any], owner: str) -> None:
+def _check_nested(group: Group, keys: Mapping[str, Any], what: str, owner: str) -> None:
     nested = keys.get(group.nested_key, {})
     if not isinstance(nested, Mapping):
-        raise DefinitionError(f"{owner}: {group.nested_key} must be a dict, not {nested!r}")
+        raise DefinitionError(
+            f"{owner}: {group.nested_key} of {what} must be a dict, not {nested!r}"
+        )
 
 
 def _names(declaration: type[Any]) -> list[str]:
     return [field.name for field in fields(declaration)]
-
-
-def _as_dict(group: Group, raw: object, owner: str) -> dict[str, Any]:
-    if is_dataclass(raw) and isinstance(raw, group.declaration):
-        return {name: getattr(raw, name) for name in _names(group.declaration)}
-    if isinstance(raw, Mapping):
-        return dict(raw)
-    raise DefinitionError(
-        f"{owner}: each {group.kind} is registered by a dict or {group.declaration.__name__}, "
-        f"not by {raw!r}"
-    )

@@ -9,7 +9,6 @@ from itertools import chain
 from typing import Any
 
 from stats_pipeline.errors import (
-    DefinitionError,
     DuplicateRegistration,
     StatsError,
     UnknownAggregation,
@@ -30,7 +29,9 @@ from stats_pipeline.registry.items import (
     QUERIES,
     Group,
     Item,
+    as_dict,
     check_keys,
+    check_name_key,
     merge,
     read_item,
     unite,
@@ -179,17 +180,19 @@ class Registries:
             definition = self.event_type(name)
             if definition.config.retention_days is not None:  # checked where it is worked out
                 self._check_retention(name)
-            _load_named(definition, EVENTS, overrides)
+            _load_named(definition, EVENTS, _keys(EVENTS, overrides, name))
         for name, overrides in self._settings[AGGREGATIONS.setting].items():
             if name in self.aggregation_items:  # else it is switched off
                 self.aggregation(name).config  # noqa: B018
-                _load_named(self.aggregation(name), AGGREGATIONS, overrides)
+                _load_named(
+                    self.aggregation(name), AGGREGATIONS, _keys(AGGREGATIONS, overrides, name)
+                )
         for name, overrides in self._settings[QUERIES.setting].items():
             if name in self.query_items:
-                query = self.query(name)
-                if overrides.keys() & {"query_class", QUERIES.nested_key}:
+                query, keys = self.query(name), _keys(QUERIES, overrides, name)
+                if keys.keys() & {"query_class", QUERIES.nested_key}:
                     query.check_config(rows_of)
-                _load_named(query, QUERIES, overrides)
+                _load_named(query, QUERIES, keys)
 
     def _check_retention(self, event_type: str) -> None:
         """Refuse what would need events of this type for longer than they are kept."""
@@ -200,11 +203,8 @@ class Registries:
         items = unite(registered_items(group))
         can_be_off = group is not EVENTS  # of which those are active that are named
         for name, overrides in self._settings[group.setting].items():
-            if isinstance(overrides, Mapping):
+            if overrides is not None or not can_be_off:
                 items[name] = _overridden(group, items, name, overrides, unknown)
-            elif overrides is not None or not can_be_off:
-                allowed = "a dict, or None to switch it off" if can_be_off else "a dict"
-                raise DefinitionError(f"{group.setting}[{name!r}] must be {allowed}: {overrides!r}")
             elif name in items:
                 del items[name]
             else:
@@ -232,14 +232,17 @@ def _overridden(
     group: Group,
     items: Mapping[str, Item],
     name: str,
-    overrides: Mapping[str, Any],
+    raw: object,
     unknown: type[UnknownName],
 ) -> Item:
     owner = f"the host's {group.setting}"
-    if name in items and not overrides.get("replaces"):
+    is_whole = isinstance(raw, group.declaration)
+    overrides = _keys(group, raw, name)
+    if name in items and not is_whole and not overrides.get("replaces"):
         return merge(items[name], overrides, owner=owner)
-    item = read_item(group, {group.name_key: name, **overrides}, owner=owner)
-    if not group.is_complete(item.keys):
+    check_name_key(group, name, overrides, owner=owner)
+    item = read_item(group, {**overrides, group.name_key: name}, owner=owner)
+    if not is_whole and not group.is_complete(item.keys):
         if group.kind in NESTED:  # a slip in there may be why it does not look like a registration
             known = [field.name for field in fields(NESTED[group.kind])]
             nested = item.keys.get(group.nested_key, {})
@@ -247,3 +250,8 @@ def _overridden(
         reason = f" in {group.setting}, which nobody registered; one of your own needs "
         raise unknown(name, items, reason + group.needed)
     return item
+
+
+def _keys(group: Group, raw: object, name: str) -> dict[str, Any]:
+    """Return what the host says of a name, in a dict or as a whole registration."""
+    return as_dict(group, raw, owner=f"the host's {group.setting}[{name!r}]")

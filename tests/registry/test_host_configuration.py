@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stats_pipeline import Aggregation, EventType, Query, TotalsQuery
 from stats_pipeline.errors import (
     ConfigurationError,
     DefinitionError,
@@ -115,6 +116,50 @@ def test_A004_63_64_each_setting_may_hold_complete_registrations_alone(
     assert made.query("things").permits({})
 
 
+def test_each_setting_may_hold_the_dataclasses_too(
+    register: Register, registries: MakeRegistries, templates: str
+) -> None:
+    """Each is a whole registration, of which nothing is merged with that of a package."""
+    register("shop", events=[{**SALE, "event_type": "thing"}])
+    made = registries(
+        STATS_EVENTS={"thing": EventType(event_type="thing", templates=templates)},
+        STATS_AGGREGATIONS={
+            "thing-agg": Aggregation(
+                aggregation_name="thing-agg",
+                aggregator_config={"event": "thing", "aggregation_field": "item"},
+            )
+        },
+        STATS_QUERIES={
+            # Instead of the one that is shipped.
+            "access-log-terms": Query(
+                query_name="access-log-terms",
+                query_class=TotalsQuery,
+                query_config={"aggregation": "thing-agg"},
+                permission=allow_everyone,
+            )
+        },
+    )
+    made.check_overrides()
+    thing = made.event_type("thing")
+    assert thing.owner == "the host's STATS_EVENTS"
+    assert (thing.declaration.signal, thing.config.double_click_window) == (None, 10)
+    assert made.aggregation("thing-agg").template.types["item"] == "keyword"
+    assert isinstance(made.query("access-log-terms").instance, TotalsQuery)
+
+
+def test_a_mistake_in_a_dataclass_is_refused_when_the_app_is_set_up(
+    registries: MakeRegistries, templates: str
+) -> None:
+    """Deep inside as well, as in a dict."""
+    config = {"double_click_windov": 5}
+    thing = EventType(event_type="thing", templates=templates, processor_config=config)
+    with pytest.raises(DefinitionError, match=r"'thing'.*'double_click_windov'.*_window'"):
+        registries(STATS_EVENTS={"thing": thing}).check_overrides()
+    things = Aggregation(aggregation_name="things", aggregator_config={"event": "thing"})
+    with pytest.raises(DefinitionError, match=r"'things'.* needs 'aggregation_field'"):
+        registries(STATS_AGGREGATIONS={"things": things}).check_overrides()
+
+
 def test_a_complete_registration_of_the_host_may_replace_a_packages(
     register: Register, registries: MakeRegistries, templates: str
 ) -> None:
@@ -168,7 +213,7 @@ def test_what_nobody_registered_can_not_be_switched_off(
 
 def test_an_event_type_is_inactive_where_it_is_not_named(registries: MakeRegistries) -> None:
     """So None says nothing about it, and is refused."""
-    with pytest.raises(DefinitionError, match=r"STATS_EVENTS\['sale'\] must be a dict: None"):
+    with pytest.raises(DefinitionError, match=r"STATS_EVENTS\['sale'\]: .* EventType, not by None"):
         registries(STATS_EVENTS={"sale": None}).check_overrides()
 
 
@@ -193,8 +238,13 @@ def test_A004_05_an_override_of_what_nobody_registered_names_it_and_the_nearest(
     [
         ({"signals": "x"}, "STATS_EVENTS: unknown key 'signals'.* did you mean 'signal'"),
         ({"event_type": "sales"}, r"STATS_EVENTS\['sale'\] says event_type='sales'"),
-        ("signal", r"STATS_EVENTS\['sale'\] must be a dict: 'signal'"),
-        ({"processor_config": ["salt_window"]}, "STATS_EVENTS.*processor_config must be a dict"),
+        ("signal", r"STATS_EVENTS\['sale'\]: .* by a dict or EventType, not by 'signal'"),
+        (Query(query_name="sale", query_class=dict), r"STATS_EVENTS\['sale'\]: .* EventType, not"),
+        (EventType(event_type="sold"), r"STATS_EVENTS\['sale'\] says event_type='sold'"),
+        (
+            {"processor_config": ["salt_window"]},
+            "STATS_EVENTS: processor_config of event type 'sale' of shop must be a dict",
+        ),
     ],
 )
 def test_a_wrong_override_is_refused_with_its_place(
@@ -210,8 +260,17 @@ def test_a_wrong_registration_of_the_host_is_refused_with_its_place(
     registries: MakeRegistries,
 ) -> None:
     """Also where it is not even known whether it is meant to be complete."""
-    with pytest.raises(DefinitionError, match=r"STATS_AGGREGATIONS: aggregator_config must be a d"):
+    with pytest.raises(DefinitionError, match=r"aggregator_config of aggregation 'sale' must be"):
         registries(STATS_AGGREGATIONS={"sale": {"aggregator_config": 5}}).check_overrides()
+    wrong = {"templates": "x", "processor_confg": {}}
+    with pytest.raises(
+        DefinitionError, match=r"'processor_confg' in event type 'sale'; .* 'processor_config'"
+    ):
+        registries(STATS_EVENTS={"sale": wrong}).check_overrides()
+    with pytest.raises(ConfigurationError, match=r"\['sale'\] says event_type='sold'"):
+        registries(
+            STATS_EVENTS={"sale": {"event_type": "sold", "templates": "x"}}
+        ).check_overrides()
 
 
 def test_a_typo_in_a_nested_override_names_key_owner_and_the_nearest(

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask, request
 
-from stats_pipeline import DateHistogramQuery, StatsPipeline, TermsQuery, TotalsQuery
+from stats_pipeline import DateHistogramQuery, StatsPipeline, TermsQuery
 from stats_pipeline.errors import DefinitionError, PartialResult, StoreUnavailable
 from stats_pipeline.permissions import allow_everyone, authenticated, deny_all
 
