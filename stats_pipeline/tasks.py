@@ -57,18 +57,18 @@ EXPIRES_AT_SHARE = 0.9
 #: For the setting `beat_schedule` of a Celery app.
 beat_schedule: dict[str, dict[str, Any]] = {
     "stats-process-events": {
-        "task": "stats_pipeline.process_events",
+        "task": "stats_pipeline.tasks.process_events",
         "schedule": PROCESS_EVERY_SECONDS,
         "kwargs": {"time_limit_seconds": PROCESS_AT_MOST_SECONDS},
         "options": {"expires": PROCESS_EVERY_SECONDS * EXPIRES_AT_SHARE},
     },
     "stats-update-aggregations": {
-        "task": "stats_pipeline.update_aggregations",
+        "task": "stats_pipeline.tasks.update_aggregations",
         "schedule": UPDATE_EVERY_SECONDS,
         "options": {"expires": UPDATE_EVERY_SECONDS * EXPIRES_AT_SHARE},
     },
     "stats-apply-retention": {
-        "task": "stats_pipeline.apply_retention",
+        "task": "stats_pipeline.tasks.apply_retention",
         "schedule": RETENTION_EVERY_SECONDS,
         "options": {"expires": RETENTION_EVERY_SECONDS * EXPIRES_AT_SHARE},
     },
@@ -77,7 +77,7 @@ beat_schedule: dict[str, dict[str, Any]] = {
 _making = threading.Lock()
 
 
-@shared_task(name="stats_pipeline.process_events", ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(name="stats_pipeline.tasks.process_events", ignore_result=True)  # type: ignore[untyped-decorator]
 def process_events(
     types: Sequence[str] | None = None, time_limit_seconds: float | None = None
 ) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def process_events(
     return report.as_dict()
 
 
-@shared_task(bind=True, name="stats_pipeline.update_aggregations", ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(bind=True, name="stats_pipeline.tasks.update_aggregations", ignore_result=True)  # type: ignore[untyped-decorator]
 def update_aggregations(
     self: Task, names: Sequence[str] | None = None, start: str | None = None, end: str | None = None
 ) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _hand_over(name: str, intervals: Sequence[Period]) -> None:
             return
 
 
-@shared_task(name="stats_pipeline.apply_retention", ignore_result=True)  # type: ignore[untyped-decorator]
+@shared_task(name="stats_pipeline.tasks.apply_retention", ignore_result=True)  # type: ignore[untyped-decorator]
 def apply_retention() -> dict[str, Any]:
     """Delete what may not be kept any longer; return the report as a dict."""
     with _pipeline() as pipeline:

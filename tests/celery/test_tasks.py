@@ -27,6 +27,8 @@ from stats_pipeline.tasks import (
 from tests.celery import host
 from tests.support import E004_EVENTS, Backend, MakeApp, MakePipeline, pipeline_of
 
+DEPLOYMENT = Path(__file__).parents[2] / "docs" / "deployment.md"
+
 VIEW: Event = {"record_id": "r-1", "pid_type": "id", "pid_value": "1", "user_id": "u1"}
 
 
@@ -190,6 +192,16 @@ def test_an_alarm_is_logged(app: Flask, caplog: pytest.LogCaptureFixture) -> Non
         current_stats.publish("file-download", wrong)
         assert process_events()["types"]["file-download"]["alarm"]
     assert "1000 of 1000 events became dead letters" in caplog.text
+
+
+def test_tasks_are_called_after_their_module_as_celery_would_call_them() -> None:
+    """Whoever sends or routes them by name knows it from their place; the docs say it, too."""
+    celery = Celery(set_as_current=False)
+    celery.finalize()
+    for task in (process_events, update_aggregations, apply_retention):
+        assert task.name == f"stats_pipeline.tasks.{task.__name__}"
+        assert task.name in celery.tasks
+        assert f"`{task.name}`" in DEPLOYMENT.read_text()
 
 
 def test_ticks_can_not_pile_up() -> None:

@@ -23,7 +23,13 @@ from tests.support import E004_EVENTS, Backend, stored_documents
 
 READY_SECONDS = 60
 STOP_SECONDS = 40
-UPDATE = ("celery", "-A", "stats_pipeline.worker", "call", "stats_pipeline.update_aggregations")
+UPDATE = (
+    "celery",
+    "-A",
+    "stats_pipeline.worker",
+    "call",
+    "stats_pipeline.tasks.update_aggregations",
+)
 
 
 @pytest.fixture

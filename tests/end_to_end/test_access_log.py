@@ -11,7 +11,7 @@ from tests.celery.workers import call_task, environment, running_worker, worker_
 from tests.real_log import RealLog
 from tests.support import Backend
 
-UPDATE = "stats_pipeline.update_aggregations"
+UPDATE = "stats_pipeline.tasks.update_aggregations"
 
 
 def run_stats(folder: Path, settings: Mapping[str, str], *arguments: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tests.celery.workers import call_task, running_worker, worker_settings
 from tests.docs.blocks import blocks_of
 from tests.support import BROWSER, E004_EVENTS, Backend, MakePipeline
 
-UPDATE = "stats_pipeline.update_aggregations"
+UPDATE = "stats_pipeline.tasks.update_aggregations"
 
 #: The one of docs/deployment.md, and one that is made without reading it.
 HOST = "make_celery"

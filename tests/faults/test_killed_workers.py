@@ -120,7 +120,7 @@ def ticking(backend: Backend, prefix: str) -> Iterator[Callable[[], None]]:
 
         def tick() -> None:
             limit = {"time_limit_seconds": 5}
-            celery.send_task("stats_pipeline.process_events", kwargs=limit, expires=5)
+            celery.send_task("stats_pipeline.tasks.process_events", kwargs=limit, expires=5)
 
         yield tick
 

@@ -30,7 +30,7 @@ Make = Callable[[Backend], Pipeline]
 
 QUERY = {"bucket_id": "20", "file_key": "file1.txt", "interval": "day"}
 TICKS = f"{PREFIX}stats.ticks"
-UPDATE = "stats_pipeline.update_aggregations"
+UPDATE = "stats_pipeline.tasks.update_aggregations"
 
 
 @pytest.fixture
