@@ -155,6 +155,7 @@ def test_the_four_queries_answer_what_a_plain_count_gives(
         "sold": len(visits.prices),
         "used": len(used),
         "value": len(used) / len(visits.prices),
+        "as_of": None,
     }
 
 

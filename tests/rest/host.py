@@ -34,8 +34,12 @@ def host_query(permission: Any = allow_everyone, **config: Any) -> dict[str, Any
     return {"query_class": Ratio, "query_config": config, "permission": permission}
 
 
+#: Says itself how fresh it is.
+FRESH = {"as_of": "2016-12-18T10:00:00.000Z", "value": 1}
+
 QUERIES: dict[str, Any] = {
     "ratio": host_query(answer={"value": 100}),
+    "fresh": host_query(answer=FRESH),
     "echo": host_query(),
     "list": host_query(answer=[1, "two", None]),
     "zero": host_query(answer=0),

@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.rest.conftest import ON_BOTH_STORES
+from tests.rest.host import FRESH
 from tests.rest.test_posting import problem
 
 pytestmark = ON_BOTH_STORES
@@ -38,7 +39,7 @@ def test_A004_51_E004_labelled_queries_come_back_under_their_labels(
     response = client.post(path, json={"mystat": MYSTAT, "ratio": {"stat": "ratio"}})
     assert response.status_code == 200
     assert response.json is not None
-    assert response.json["ratio"] == {"value": 100}
+    assert response.json["ratio"] == {"value": 100, "as_of": None}
     mystat = response.json["mystat"]
     copied = {"bucket_id": "20", "file_key": "file1.txt"}
     assert [{"date": b["date"], "value": b["value"]} for b in mystat["buckets"]] == [
@@ -119,25 +120,29 @@ def test_A004_61_where_nothing_was_counted_the_answer_has_its_full_shape(
 
 
 def test_B30_a_hosts_own_class_answers_in_any_shape(client: FlaskClient) -> None:
-    """What a host's class returns passes as it is, and it gets any parameters that it takes."""
+    """It gets any parameters that it takes; a dict gets `as_of`, all else passes as it is."""
     calls = {
         "value": {"stat": "ratio"},
+        "fresh": {"stat": "fresh"},
         "list": {"stat": "list"},
         "zero": {"stat": "zero"},
         "echo": {"stat": "echo", "params": {"name": [2], "format": "csv"}},
     }
     assert client.post("/stats", json=calls).json == {
-        "value": {"value": 100},
+        "value": {"value": 100, "as_of": None},
+        "fresh": FRESH,
         "list": [1, "two", None],
         "zero": 0,
-        "echo": {"name": [2], "format": "csv"},
+        "echo": {"name": [2], "format": "csv", "as_of": None},
     }
 
 
 def test_A004_59_B31_the_permission_gets_name_and_params_and_decides(client: FlaskClient) -> None:
     """The allowed user gets an answer, another one 403, an anonymous caller 401."""
     call = {"a": {"stat": "own", "params": {"bucket_id": 20}}}
-    assert client.post("/stats", json=call, headers=U1).json == {"a": {"bucket_id": 20}}
+    assert client.post("/stats", json=call, headers=U1).json == {
+        "a": {"bucket_id": 20, "as_of": None}
+    }
     assert "'own'" in problem(client.post("/stats", json=call, headers=U2), 403)["message"]
     assert "'own'" in problem(client.post("/stats", json=call), 401)["message"]
     other = {"a": {"stat": "own", "params": {"bucket_id": 21}}}

@@ -133,7 +133,7 @@ def test_what_is_no_chart_is_one_click_away(client: FlaskClient) -> None:
     page = open_page(client, query="ratio")
     assert "neither bars nor a ranking" in page.text
     (link,) = [a["href"] for a in page.having("a") if str(a["href"]).endswith("format=json")]
-    assert client.get(str(link)).json == {"value": 100}
+    assert client.get(str(link)).json == {"value": 100, "as_of": None}
 
 
 def test_numbers_of_visitors_are_marked_and_not_added_up(client: FlaskClient) -> None:

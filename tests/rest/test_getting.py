@@ -48,7 +48,7 @@ def test_an_offset_whose_plus_has_become_a_blank_is_explained(client: FlaskClien
 def test_a_repeated_parameter_is_a_list_and_format_is_none(client: FlaskClient) -> None:
     """Two values of one name are any of them; `format` never reaches the query."""
     answer = client.get("/stats/echo?a=1&a=2&b=x&format=json").json
-    assert answer == {"a": ["1", "2"], "b": "x"}
+    assert answer == {"a": ["1", "2"], "b": "x", "as_of": None}
 
 
 def test_an_unknown_query_is_404(client: FlaskClient) -> None:
