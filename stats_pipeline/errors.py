@@ -65,17 +65,19 @@ class UnknownName(StatsError):
     def __init__(self, name: object, known: Iterable[str] = (), reason: str = "") -> None:
         self.name = name
         self.known = sorted(known)
-        super().__init__(f"Unknown {self.kind} {str(name)!r}{reason}{nearest(name, self.known)}")
+        #: What a message says behind the name.
+        self.advice = f"{reason}{nearest(name, self.known)}"
+        super().__init__(f"Unknown {self.kind} {str(name)!r}{self.advice}")
 
 
 class UnknownEventType(UnknownName):
-    """Say that no active event type has this name."""
+    """Say that no active event type has this name, or these."""
 
     kind = "event type"
 
 
 class UnknownAggregation(UnknownName):
-    """Say that no aggregation has this name."""
+    """Say that no aggregation has this name, or these."""
 
     kind = "aggregation"
 

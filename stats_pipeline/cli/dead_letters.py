@@ -10,6 +10,7 @@ import click
 from stats_pipeline import current_stats
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output, table, tree
+from stats_pipeline.errors import UnknownEventType
 from stats_pipeline.events.letter import KINDS, Replayed
 
 LIST_EPILOG = """\b
@@ -68,6 +69,7 @@ def list_letters(output: Output, limit: int, **filters: str | None) -> None:
 
     Oldest first. With --json the events are there as they came in, which is personal data.
     """
+    _check_type(filters["event_type"])
     letters = current_stats.dead_letters.list(**filters, limit=limit)
     rows = [(each.id, each.time, each.event_type, each.kind, each.error) for each in letters]
     output.result(
@@ -130,4 +132,15 @@ def _chosen(ids: tuple[str, ...], is_all: bool, filters: dict[str, str | None]) 
         raise click.UsageError(
             "Give the ids of dead letters, or --all, or some of --type, --kind, --since, --before"
         )
+    _check_type(filters["event_type"])
     return filters if has_filters else {"ids": list(ids) or None}
+
+
+def _check_type(event_type: str | None) -> None:
+    """Refuse a type that nobody has registered, unless there are letters of it: they outlive it."""
+    registered = current_stats.registries.event_items
+    if event_type is None or event_type in registered:
+        return
+    buried = current_stats.dead_letters.summary().types
+    if event_type not in buried:
+        raise UnknownEventType(event_type, {*registered, *buried})

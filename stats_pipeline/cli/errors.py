@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import click
 from flask.cli import NoAppException
 
-from stats_pipeline.errors import QueueError, StatsError, StoreError
+from stats_pipeline.errors import QueueError, StatsError, StoreError, UnknownEventType
 from stats_pipeline.text import one_line
 
 
@@ -49,5 +49,7 @@ def one_line_errors() -> Iterator[None]:
         raise UserError(error.format_message().rstrip(".") + hint) from error
     except (StoreError, QueueError) as error:
         raise Unavailable(str(error)) from error
+    except UnknownEventType as error:  # in the words that users of invenio-stats know
+        raise UserError(f"Invalid event type(s): {error.name}{error.advice}") from error
     except StatsError as error:
         raise UserError(str(error)) from error

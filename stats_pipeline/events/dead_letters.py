@@ -29,6 +29,7 @@ from stats_pipeline.events.letter_box import LetterBox
 from stats_pipeline.events.replay import Replay
 from stats_pipeline.intervals import DAY
 from stats_pipeline.model import Event, Filter
+from stats_pipeline.names import listed
 from stats_pipeline.stores.protocol import Store
 
 #: Read by id and deleted in batches of this many.
@@ -215,7 +216,7 @@ class DeadLetters:
         return self._of_ids(ids)
 
     def _of_ids(self, ids: Sequence[str]) -> Iterator[DeadLetter]:
-        unique = [*dict.fromkeys(ids)]
+        unique = [*dict.fromkeys(listed(ids, parameter="ids"))]
         batches = [unique[start : start + BATCH] for start in range(0, len(unique), BATCH)]
         unknown = [*chain.from_iterable(map(self._unknown, batches))]
         if unknown:

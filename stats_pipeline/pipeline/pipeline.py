@@ -177,10 +177,9 @@ class Pipeline(Places):
             progress: called with how many events are done, and how many there are at a guess.
             should_stop: asked after each batch, as for a process that was told to end.
         """
+        definitions = self.registries.event_types(types)
         started = self.clock.now()
         self.publisher.flush(timeout_seconds=10)
-        names = self.registries.active_event_types if types is None else types
-        definitions = [self.registries.event_type(name) for name in names]
         report = self.processing.process(definitions, time_limit_seconds, progress, should_stop)
         self.run_log.keep("process_events", started, **processed(report))
         return report
@@ -203,7 +202,7 @@ class Pipeline(Places):
 
         Exact at rest: while events are on their way, a hole may only be one that is being filled.
         """
-        names = self.registries.active_event_types if types is None else types
+        names = [definition.name for definition in self.registries.event_types(types)]
         return BalanceReport(types={name: balance_of(self, name) for name in names})
 
     # Aggregations
@@ -227,7 +226,7 @@ class Pipeline(Places):
             hand_over: takes what is too much for one of several workers (see
                 `AggregationUpdate.begin`).
         """
-        definitions = self._aggregations(names)
+        definitions = self.registries.aggregations(names)
         return self._aggregating.update(definitions, start, end, progress, hand_over=hand_over)
 
     def reset(
@@ -239,7 +238,7 @@ class Pipeline(Places):
         progress: Progress | None = None,
     ) -> UpdateReport:
         """Recompute these aggregations (None: all) from the events; readers see no gap."""
-        return self._aggregating.reset(self._aggregations(names), start, end, progress)
+        return self._aggregating.reset(self.registries.aggregations(names), start, end, progress)
 
     def has_rows(self, aggregations: Collection[str]) -> bool:
         """Tell whether at least one of these aggregations has rows."""
@@ -315,10 +314,6 @@ class Pipeline(Places):
         )
 
     # Inside
-
-    def _aggregations(self, names: Names) -> list[AggregationDefinition]:
-        wanted = sorted(self.registries.aggregation_items) if names is None else names
-        return [self.registries.aggregation(name) for name in wanted]
 
     def _completed(self, events: Sequence[Event]) -> list[Event]:
         if isinstance(events, dict | str) or not isinstance(events, Sequence):

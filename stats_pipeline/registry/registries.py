@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
 from itertools import chain
@@ -16,6 +16,7 @@ from stats_pipeline.errors import (
     UnknownName,
     UnknownQuery,
 )
+from stats_pipeline.names import listed
 from stats_pipeline.registry.config import AggregatorConfig, ProcessorConfig
 from stats_pipeline.registry.definitions import (
     AggregationDefinition,
@@ -92,8 +93,18 @@ class Registries:
     def event_type(self, name: str) -> EventDefinition:
         """Return an active event type; raise UnknownEventType for any other name."""
         if name not in self._settings[EVENTS.setting]:
-            raise UnknownEventType(name, self.active_event_types, self._why_not_active(name))
+            raise UnknownEventType(name, self.active_event_types, self._why_not_active([name]))
         return self.registered_event_type(name)
+
+    def event_types(self, names: Iterable[str] | None) -> list[EventDefinition]:
+        """Return these active event types (None: all); refuse others, naming all of them."""
+        active = self.active_event_types
+        wanted = active if names is None else listed(names, parameter="types")
+        unknown = [name for name in wanted if name not in active]
+        if unknown:
+            shown = ", ".join(map(str, unknown))
+            raise UnknownEventType(shown, active, self._why_not_active(unknown))
+        return [self.registered_event_type(name) for name in wanted]
 
     def registered_event_type(self, name: str) -> EventDefinition:
         """Return a registered event type, active or not."""
@@ -102,12 +113,13 @@ class Registries:
             self._events[name] = EventDefinition(item, settings=self._settings)
         return self._events[name]
 
-    def _why_not_active(self, name: str) -> str:
+    def _why_not_active(self, names: Sequence[str]) -> str:
         try:
-            registered = name in self.event_items
-        except StatsError:  # the caller asked about one name; what else is wrong is not the answer
+            registered = all(name in self.event_items for name in names)
+        except StatsError:  # the caller asked about names; what else is wrong is not the answer
             registered = False
-        return ", which is registered but not active (STATS_EVENTS)" if registered else ""
+        verb = "is" if len(names) == 1 else "are"
+        return f", which {verb} registered but not active (STATS_EVENTS)" if registered else ""
 
     # Aggregations
 
@@ -132,6 +144,14 @@ class Registries:
                 item, prefix=self._prefix, event_type=self.registered_event_type
             )
         return self._aggregations[name]
+
+    def aggregations(self, names: Iterable[str] | None) -> list[AggregationDefinition]:
+        """Return these aggregations (None: all); refuse unknown ones, naming all of them."""
+        items = self.aggregation_items
+        wanted = sorted(items) if names is None else listed(names, parameter="names")
+        if unknown := [name for name in wanted if name not in items]:
+            raise UnknownAggregation(", ".join(map(str, unknown)), items)
+        return [self.aggregation(name) for name in wanted]
 
     def aggregation_with_alias(self, alias_name: str) -> str | None:
         """Return the name of the aggregation whose rows have this alias, None if there is none."""

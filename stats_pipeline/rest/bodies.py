@@ -30,7 +30,7 @@ def read_body() -> dict[str, Call]:
     if body is None:
         return {}
     if not isinstance(body, dict):
-        raise BadRequest(f"Invalid input: {EXPECTED}")
+        raise BadRequest(f"Invalid Input: {EXPECTED}")
     if len(body) > MOST_CALLS:
         raise RequestEntityTooLarge(f"One request takes up to {MOST_CALLS} queries: {len(body)}")
     return {label: _read_call(label, raw) for label, raw in body.items()}
@@ -46,7 +46,7 @@ def _parse(raw: bytes) -> Any:
 
 
 def _read_call(label: str, raw: Any) -> Call:
-    where = f"Invalid input in {label[:80]!r}"
+    where = f"Invalid Input in {label[:80]!r}"
     if not isinstance(raw, dict) or not {"stat"} <= raw.keys() <= {"stat", "params"}:
         raise BadRequest(f"{where}: {EXPECTED}")
     params = raw.get("params", {})

@@ -56,7 +56,7 @@ def test_B21_an_unknown_event_type_is_named_and_ends_with_2(app: Flask) -> None:
     publish(app, "2017-01", [1])
     result = invoke(app, "events", "process", "file-download", "file-downlod")
     assert result.exit_code == 2
-    assert "Unknown event type 'file-downlod'; did you mean 'file-download'" in result.stderr
+    assert "Invalid event type(s): file-downlod; did you mean 'file-download'" in result.stderr
     assert stored_documents(pipeline_of(app)) == []
 
 

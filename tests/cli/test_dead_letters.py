@@ -38,6 +38,21 @@ def test_dead_letters_are_listed_by_filter_and_up_to_a_limit(
     assert part.stderr == "Warning: 1 more are not shown; see --limit\n"
 
 
+def test_letters_of_a_type_that_is_registered_no_more_are_found(
+    app: Flask, run: Run, run_json: Callable[..., Any]
+) -> None:
+    """They outlive it; a type is unknown only where there are none of it either."""
+    letters = pipeline_of(app).dead_letters
+    letters.keep([letters.of("bygone", {"x": 1}, "invalid", "wrong", "validation")])
+    assert [each["event_type"] for each in run_json("dead-letters", "list")] == ["bygone"]
+    assert len(run_json("dead-letters", "list", "--type", "bygone")) == 1
+    assert run_json("dead-letters", "list", "--type", "bygone", "--kind", "rejected") == []
+    assert "did you mean 'bygone'?" in run("dead-letters", "list", "--type", "bygones").stderr
+    assert run_json("dead-letters", "list", "--type", "file-download") == []
+    assert run_json("dead-letters", "purge", "--type", "bygone") == {"purged": 1}
+    assert run("dead-letters", "list", "--type", "bygone").exit_code == 2
+
+
 def test_a_dead_letter_is_shown_whole(
     run: Run, run_json: Callable[..., Any], letters: list[dict[str, Any]]
 ) -> None:

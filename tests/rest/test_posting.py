@@ -96,6 +96,16 @@ def test_A004_51_a_body_that_can_not_be_meant_is_400_with_the_reason(
     assert reason in refused["message"]
 
 
+@pytest.mark.parametrize("call", [None, "ratio", {}, {"stat": "ratio", "extra": 1}])
+def test_a_label_of_another_shape_is_refused_in_the_words_that_clients_know(
+    client: FlaskClient, call: Any
+) -> None:
+    """With the label, and with the expected form (peer.md, section 1)."""
+    message = problem(client.post("/stats", json={"mine": call}), 400)["message"]
+    assert message.startswith("Invalid Input in 'mine': expected ")
+    assert '"stat": "<query name>"' in message
+
+
 @given(body=BODIES | CALLS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_body_gives_a_500(app: Flask, body: Any) -> None:
