@@ -58,12 +58,16 @@ _context: ContextVar[ChainContext] = ContextVar("chain_context")
 def run_chain(preprocessors: Sequence[Preprocessor], event: Event) -> Event:
     """Return the event as the preprocessors leave it, each given the previous one's result.
 
-    Raises `Drop` where one of them leaves the event out; returning None does so, too.
+    Raises `Drop` where one of them leaves the event out; returning None does so, too. Raises
+    TypeError where one returns what is no event.
     """
     for preprocessor in preprocessors:
         result = preprocessor(event)
         if result is None:
             raise Drop("preprocessor returned nothing")
+        if not isinstance(result, dict):
+            name = getattr(preprocessor, "__name__", type(preprocessor).__name__)
+            raise TypeError(f"{name} returned no dict, but a {type(result).__name__}")
         event = result
     return event
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from stats_pipeline import Drop
 from stats_pipeline.clock import ManualClock
 from stats_pipeline.events.preprocessors import build_file_unique_id, build_record_unique_id
@@ -88,6 +90,27 @@ def test_A004_31_B9_a_failing_preprocessor_costs_its_own_event_only(
     assert (letter.kind, letter.event["value"]) == ("preprocessor", 0)
     assert "ZeroDivisionError" in letter.error
     assert pipeline.process_events().taken == 0
+
+
+@pytest.mark.parametrize("result", ["text", ["list"], 5, ({"value": 1},)])
+def test_a_preprocessor_that_returns_no_event_has_failed(
+    embedded_pipeline: ThingPipeline, result: Any
+) -> None:
+    """It is at fault and not the event; the next one is not even asked."""
+
+    def convert(event: Record) -> Any:
+        return result if event["value"] else event
+
+    def read(event: Record) -> Record:
+        return {**event, "value": event["value"] + 1}
+
+    pipeline = embedded_pipeline(preprocessors=[convert, read])
+    pipeline.publish("thing", [{"value": number} for number in (0, 1)])
+    report = pipeline.process_events()
+    assert (report.indexed, report.dead) == (1, 1)
+    (letter,) = pipeline.dead_letters.list()
+    assert (letter.kind, letter.stage) == ("preprocessor", "preprocessors")
+    assert f"convert returned no dict, but a {type(result).__name__}" in letter.error
 
 
 def test_what_a_preprocessor_does_to_an_event_is_not_in_its_dead_letter(
