@@ -86,3 +86,28 @@ def test_in_a_fixed_window_a_correction_acts_on_the_click_that_was_kept(
     )
     (stored,) = stored_events(pipeline)
     assert (stored["event_id"], stored["size"], stored["revision"]) == ("e2", 3, 1)
+
+
+@pytest.mark.parametrize("changed", [{"file_id": "f-2"}, {"user_id": "u2"}])
+def test_in_a_fixed_window_another_visitor_or_item_is_another_click(
+    backend: Backend, make_pipeline: MakePipeline, changed: dict[str, Any]
+) -> None:
+    """It counts beside the first, which no worker looks for; withdraw that one, to count once."""
+    pipeline = make_pipeline(backend)
+
+    def total() -> float:
+        assert pipeline.update(["file-download-agg"]).is_complete
+        found: float = pipeline.query("bucket-file-download-total", bucket_id="20")["value"]
+        return found
+
+    process(pipeline, "file-download", CLICK, {**CLICK, **changed, "revision": 1})
+    assert total() == 2
+    process(pipeline, "file-download", {**CLICK, "revision": 2, "withdrawn": True})
+    assert total() == 1
+    later = {**CLICK, "timestamp": "2016-12-18T12:00:00.000Z"}
+    withdrawn: dict[str, Any] = {**later, "revision": 1, "withdrawn": True}
+    anew: dict[str, Any] = {**later, **changed, "revision": 2}
+    assert process(pipeline, "file-download", later, withdrawn, anew) == [(1, 0)] * 3
+    assert total() == 2
+    kept = [each for each in stored_events(pipeline) if not each.get("withdrawn")]
+    assert len({(each["unique_id"], each["visitor_id"]) for each in kept}) == 1
