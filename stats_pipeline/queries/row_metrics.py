@@ -130,7 +130,10 @@ def check_against_rows(metrics: Sequence[RowMetric], rows: Rows, *, owner: str) 
 def approximations(
     metrics: Sequence[RowMetric], rows: Rows, *, most_rows: int
 ) -> dict[str, dict[str, Any]]:
-    """Return metric -> how far it may be off, or why; empty where all numbers are exact.
+    """Return metric -> how far it may be off, and why; empty where all numbers are exact.
+
+    The bound is a ratio of the true number. A visitor counts at most once in each row, so the sum
+    of n rows is at most n times the number of visitors.
 
     Args:
         metrics: those of the answer.
@@ -142,7 +145,7 @@ def approximations(
     merged = {metric.name: {"bound": BOUND} for metric in metrics if metric.kind == "unique"}
     added = {
         metric.name: {
-            "bound": None,
+            "bound": float(most_rows - 1),
             "reason": f"{metric.field} is exact within each row; added over several rows, a "
             "visitor counts once in each of them",
         }

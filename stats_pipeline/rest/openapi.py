@@ -70,11 +70,12 @@ ANSWER = {
                 "type": "object",
                 "properties": {
                     "bound": {
-                        "type": ["number", "null"],
-                        "description": "By how much at most, as a ratio; null where unknown.",
+                        "type": "number",
+                        "description": "By how much at most, as a ratio of the true number.",
                     },
                     "reason": {"type": "string"},
                 },
+                "required": ["bound"],
             },
         },
     },

@@ -63,6 +63,15 @@ def test_fewer_dimensions_count_who_came_for_several_files_once(visited: RowsOfD
     assert answer["approximate"] == APPROXIMATE
 
 
+def test_the_bound_of_added_numbers_holds(visited: RowsOfDownloads) -> None:
+    """Over n rows, a visitor counts at most n times: the true number is that of their union."""
+    fields = {"visits": ("sum", "unique_count"), "visitors": ("unique", "unique_count")}
+    answer = visited.run(TotalsQuery("totals", **{**CONFIG, "metric_fields": fields}))
+    bound = answer["approximate"]["visits"]["bound"]
+    assert (answer["visits"], answer["visitors"], bound) == (24.0, 12.0, 4.0)
+    assert answer["visits"] <= answer["visitors"] * (1 + bound)
+
+
 def test_single_rows_are_exact_and_not_marked(visited: RowsOfDownloads) -> None:
     """Where each bucket is one row, its number is the stored one, whatever its sketch says."""
     visited.write({**row("2016-12-20", range(3)), "unique_count": 1_000_000})
