@@ -180,6 +180,11 @@ class LeaseLost(StatsError):
     """Say that this run no longer holds the lease of what it was computing."""
 
 
+def reason_of(error: Exception, title: str) -> str:
+    """Return what an error says behind a title, which it may begin with itself: said once."""
+    return str(error).removeprefix(f"{title}: ")
+
+
 def nearest(name: object, known: Iterable[str], *, prefix: str = "", limit: int = 24) -> str:
     """Return the end of an error message: the nearest known name, else the known ones.
 

@@ -21,6 +21,7 @@ from stats_pipeline.errors import (
     StoreError,
     StoreRefused,
     StoreUnavailable,
+    reason_of,
 )
 from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.reports import AggregationReport
@@ -88,8 +89,9 @@ class Recompute:
         except StatsError as error:
             if isinstance(error, StoreError | _IntervalError):
                 self._failing |= indices
-            logger.error("%s, %s: %s", self._definition.title, interval.label, error)
-            return AggregationReport(pending=(interval.label,), error=str(error))
+            text = reason_of(error, self._definition.title)
+            logger.error("%s, %s: %s", self._definition.title, interval.label, text)
+            return AggregationReport(pending=(interval.label,), error=text)
         except Exception as error:
             logger.exception("%s, %s", self._definition.title, interval.label)
             return AggregationReport(pending=(interval.label,), error=repr(error))

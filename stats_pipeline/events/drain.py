@@ -9,7 +9,7 @@ from math import inf
 from typing import Any, Protocol
 
 from stats_pipeline.clock import Clock
-from stats_pipeline.errors import QueueError, StatsError
+from stats_pipeline.errors import QueueError, StatsError, reason_of
 from stats_pipeline.events import probes
 from stats_pipeline.events.dead_letters import DeadLetters
 from stats_pipeline.events.ledger import Entry, Ledger
@@ -125,8 +125,9 @@ class Drain:
                 if done.alarm or is_late or (should_stop is not None and should_stop()):
                     break
         except StatsError as error:
-            logger.error("%s: %s", self.definition.title, error)
-            return report + TypeReport(error=str(error))
+            text = reason_of(error, self.definition.title)
+            logger.error("%s: %s", self.definition.title, text)
+            return report + TypeReport(error=text)
         return report
 
     def _batches(self) -> Iterator[tuple[TypeReport, int]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from stats_pipeline.clock import Clock
-from stats_pipeline.errors import StatsError
+from stats_pipeline.errors import StatsError, reason_of
 from stats_pipeline.events.dead_letters import DeadLetters
 from stats_pipeline.events.drain import Drain, Indexer, Progress
 from stats_pipeline.events.ledger import Ledger
@@ -89,8 +89,9 @@ class Processing:
             )
             return drain.run(time_limit_seconds=seconds, progress=progress, should_stop=should_stop)
         except StatsError as error:
-            logger.error("%s: %s", definition.title, error)
-            return TypeReport(error=str(error))
+            text = reason_of(error, definition.title)
+            logger.error("%s: %s", definition.title, text)
+            return TypeReport(error=text)
         except Exception as error:  # a host's own processor_class may raise anything
             logger.exception("%s", definition.title)
             return TypeReport(error=repr(error))

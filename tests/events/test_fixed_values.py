@@ -40,6 +40,18 @@ def test_a_change_of_what_was_recorded_at_first_use_is_refused_with_the_way_out(
     assert len(stored_events(before, "thing")) == 2
 
 
+def test_the_log_says_the_owner_once(
+    embedded_pipeline: ThingPipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The message has it already, where it is raised for anybody who asks."""
+    embedded_pipeline().process_events()
+    report = embedded_pipeline(double_click_window=30).process_events()
+    (record,) = caplog.records
+    title = "event type 'thing' of the host's STATS_EVENTS: "
+    assert record.getMessage() == f"{title}{report.types['thing'].error}"
+    assert report.types["thing"].error.startswith("double_click_window was 10")
+
+
 def test_what_was_not_recorded_may_change(thing_pipeline: ThingPipeline) -> None:
     """Preprocessors do: what is new then holds for new events."""
     thing_pipeline().process_events()

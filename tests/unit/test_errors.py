@@ -18,6 +18,7 @@ from stats_pipeline.errors import (
     UnknownName,
     UnknownQuery,
     nearest,
+    reason_of,
 )
 
 CLASSES = [
@@ -130,3 +131,9 @@ def test_what_all_names_begin_with_makes_none_of_them_nearer() -> None:
     assert nearest("STATS_FOO", names, prefix="STATS_") == "; known: STATS_SPOOL, STATS_STORE_URL"
     assert nearest("STATS_STORE", names, prefix="STATS_") == "; did you mean 'STATS_STORE_URL'?"
     assert nearest("STATS_SPOL", names, prefix="STATS_") == "; did you mean 'STATS_SPOOL'?"
+
+
+def test_a_title_is_not_repeated_behind_itself() -> None:
+    """Only at its beginning, where it stands for whose error it is."""
+    assert reason_of(StatsError("query 'x': no 'y'"), "query 'x'") == "no 'y'"
+    assert reason_of(StatsError("no query 'x': z"), "query 'x'") == "no query 'x': z"

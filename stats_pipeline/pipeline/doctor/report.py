@@ -6,7 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from stats_pipeline.errors import ConfigurationError, QueueRefused, StatsError, StoreRefused
+from stats_pipeline.errors import (
+    ConfigurationError,
+    QueueRefused,
+    StatsError,
+    StoreRefused,
+    reason_of,
+)
 
 Status = Literal["ok", "failed", "not tried"]
 
@@ -120,7 +126,7 @@ def failed(name: str, error: Exception, advice: str = "", *, is_configuration: b
     return Hop(
         name=name,
         status="failed",
-        detail=str(error) if isinstance(error, StatsError | Unsound) else repr(error),
+        detail=reason_of(error, name) if isinstance(error, StatsError | Unsound) else repr(error),
         advice=advice,
         is_configuration=is_configuration or isinstance(error, ConfigurationError),
     )
