@@ -11,6 +11,9 @@ from stats_pipeline.clock import epoch_milliseconds, format_time, parse_time
 from stats_pipeline.errors import InvalidEvent
 from stats_pipeline.model import Event
 
+#: What an event may leave out, and None leaves out as well.
+OPTIONAL = frozenset({"event_id", "revision", "timestamp", "withdrawn"})
+
 LONGEST_EVENT_ID = 200
 HIGHEST_REVISION = 255
 
@@ -32,7 +35,8 @@ def complete(event: object, *, now: datetime) -> Event:
     """
     if not isinstance(event, dict):
         raise InvalidEvent(f"An event is a dict, not {type(event).__name__}")
-    if ("event_id" in event or "revision" in event) and event.get("timestamp") is None:
+    event = {name: v for name, v in event.items() if v is not None or name not in OPTIONAL}
+    if ("event_id" in event or "revision" in event) and "timestamp" not in event:
         raise InvalidEvent(
             "An event with an own event_id or revision needs a timestamp: both identify it",
             field="timestamp",
@@ -40,7 +44,7 @@ def complete(event: object, *, now: datetime) -> Event:
     complete_event = {**event, "received_at": format_time(now)}
     complete_event["timestamp"] = format_time(_timestamp(event, now))
     complete_event["event_id"] = _event_id(event, now)
-    check_revision(event.get("revision", 0))
+    check_revision(event.get("revision"))
     try:
         size_bytes = len(json.dumps(complete_event, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
@@ -103,7 +107,9 @@ def check_plausible(moment: datetime, *, earliest: datetime, now: datetime, show
 
 
 def check_revision(value: object) -> None:
-    """Raise InvalidEvent where this is no revision."""
+    """Raise InvalidEvent where this is no revision; None is as good as none."""
+    if value is None:
+        return
     if type(value) is not int or not 0 <= value <= HIGHEST_REVISION:
         raise InvalidEvent(
             f"revision is a whole number from 0 to {HIGHEST_REVISION}, not {str(value)[:60]!r}",

@@ -159,7 +159,7 @@ class EventsIndexer:
         if not isinstance(raw, dict) or not isinstance(raw.get("event_id"), str):
             raise InvalidEvent("An event is a dict with an event_id and a timestamp")
         # It is a part of the document's version, of which one store refuses what is below 0.
-        check_revision(raw.get("revision", 0))
+        check_revision(raw.get("revision"))
         try:
             timestamp = parse_time(raw.get("timestamp"))
         except ValueError as error:

@@ -68,7 +68,7 @@ def test_A004_17_only_active_event_types_can_be_published(pipeline: Pipeline) ->
         ({"timestamp": TIME, "revision": -1}, "a whole number from 0 to 255"),
         ({"timestamp": TIME, "revision": True}, "a whole number from 0 to 255"),
         ({"timestamp": TIME, "revision": 1.5}, "a whole number from 0 to 255"),
-        ({"timestamp": TIME, "revision": None}, "a whole number from 0 to 255"),
+        ({"timestamp": None, "revision": 1}, "own event_id or revision needs a timestamp"),
     ],
 )
 def test_A004_17_one_wrong_envelope_refuses_the_whole_list(
@@ -115,6 +115,22 @@ def test_an_own_identity_is_kept_and_a_missing_one_is_made() -> None:
     own = {"timestamp": TIME, "event_id": "x" * 200, "revision": 255}
     assert complete(own, now=NOW).items() >= {"event_id": "x" * 200, "revision": 255}.items()
     assert UUID(complete({}, now=NOW)["event_id"]).version == 7
+
+
+def test_what_may_be_left_out_may_be_none(thing_pipeline: ThingPipeline) -> None:
+    """A builder need not ask what it has; a worker reads messages of others in the same way."""
+    nothing = {"timestamp": None, "event_id": None, "revision": None, "withdrawn": None}
+    assert complete(nothing, now=NOW).keys() == complete({}, now=NOW).keys()
+    pipeline = thing_pipeline()
+    pipeline.publish("thing", [{**nothing, "value": 1}, {**nothing, "timestamp": TIME, "value": 2}])
+    raw = to_json({**nothing, "timestamp": TIME, "event_id": "x", "value": 3})
+    (message,) = Numbering().number("q", [raw])
+    queue_name = pipeline.registries.event_type("thing").queue_name
+    pipeline.queue.publish(queue_name, [message.body])
+    assert pipeline.process_events().indexed == 3
+    stored = stored_events(pipeline, "thing")
+    assert sorted(event["value"] for event in stored) == [1, 2, 3]
+    assert not any("revision" in event or "withdrawn" in event for event in stored)
 
 
 @given(
