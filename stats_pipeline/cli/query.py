@@ -57,8 +57,10 @@ def _list_queries(output: Output) -> None:
 def _described(entry: Mapping[str, Any]) -> Iterator[str]:
     yield f"{entry['name']}  {entry['description']}".rstrip()
     for parameter in entry["parameters"]:
-        required = "required" if parameter["required"] else "optional"
-        yield f"  {parameter['name']} ({parameter['type']}, {required}): {parameter['description']}"
+        # A host's own class may leave out what it likes.
+        required = "required" if parameter.get("required") else "optional"
+        line = f"  {parameter.get('name')} ({parameter.get('type', 'any')}, {required})"
+        yield f"{line}: {parameter.get('description') or ''}".rstrip(": ")
 
 
 def _read(parameters: Sequence[str]) -> dict[str, Any]:

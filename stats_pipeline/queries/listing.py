@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from stats_pipeline.errors import InvalidParameter
+from stats_pipeline.queries.parameters import Parameter
 from stats_pipeline.queries.reading import Rows
 from stats_pipeline.queries.rows_query import RowsQuery
 from stats_pipeline.registry import Registries
@@ -34,11 +35,18 @@ def permitted_queries(registries: Registries) -> Iterator[RegisteredQuery]:
 
 
 def describe(query: RegisteredQuery) -> dict[str, Any]:
-    """Return ``{"name", "description", "parameters"}``; a stranger's class may describe none."""
+    """Return ``{"name", "description", "parameters"}``.
+
+    A stranger's class that describes no parameters is described by the signature of its `run`.
+    """
+    described = getattr(query.instance, "parameters", None)
+    if described is None:
+        takes = _taken_by(query.instance.run) or ()
+        described = [_described(parameter) for parameter in takes if parameter.kind in _BY_KEYWORD]
     return {
         "name": query.name,
         "description": query.description,
-        "parameters": list(getattr(query.instance, "parameters", ())),
+        "parameters": list(described),
     }
 
 
@@ -82,14 +90,26 @@ def check_parameters(query: RegisteredQuery, params: Mapping[str, Any]) -> None:
         check(params)
         return
     run = query.instance.run
-    try:
-        takes = inspect.signature(run).parameters.values()
-        own = inspect.signature(getattr(run, "__func__", run)).parameters.values()
-    except (TypeError, ValueError):  # no signature to be had, as for some built-in callables
+    takes = _taken_by(run)
+    own = _taken_by(getattr(run, "__func__", run))
+    if takes is None or own is None:
         return
     # `self` of a method, which a parameter of that name would be given a second time.
     receiver = {p.name for p in own if p.kind in _BY_KEYWORD} - {p.name for p in takes}
-    _check_signature(query.name, list(takes), receiver, params)
+    _check_signature(query.name, takes, receiver, params)
+
+
+def _taken_by(run: Callable[..., Any]) -> list[inspect.Parameter] | None:
+    try:
+        return list(inspect.signature(run).parameters.values())
+    except (TypeError, ValueError):  # no signature to be had, as for some built-in callables
+        return None
+
+
+def _described(parameter: inspect.Parameter) -> dict[str, Any]:
+    """Return what a signature says of a parameter; which values it takes is not known."""
+    is_required = parameter.default is parameter.empty
+    return Parameter(parameter.name, "any", "", required=is_required).as_dict()
 
 
 def _check_signature(

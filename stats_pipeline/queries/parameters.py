@@ -56,8 +56,8 @@ class Parameter:
 
     Attributes:
         name: as it is given.
-        type: ``date``, ``text``, ``boolean``, ``whole number``, or ``value or list of values`` for
-            filters.
+        type: ``date``, ``text``, ``boolean``, ``whole number``, ``value or list of values`` for
+            filters, or ``any`` where nobody has said it.
         description: one line.
         required: whether the query refuses to run without it.
         allowed: the only values that it takes; empty where there are too many to name.

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from stats_pipeline.cli import stats
+from stats_pipeline.permissions import allow_everyone
 from tests.cli.conftest import Run
+from tests.support import Backend, MakeApp
 
 
 def test_events_become_an_answer(run: Run, run_json: Callable[..., Any], two_days: None) -> None:
@@ -187,3 +190,30 @@ def test_a_user_error_is_one_line_and_exit_code_2(
     assert result.stderr.startswith("Error: ")
     assert result.stderr.count("\n") == 1
     assert said in result.stderr
+
+
+class Tickets:
+    """Be a host's query that describes a part of what it takes, or nothing."""
+
+    def __init__(self, name: str, parameters: Any = None) -> None:
+        self.name, self.parameters = name, parameters
+
+    def run(self, year: int, shop: str = "") -> dict[str, Any]:
+        """Return what it was asked."""
+        return {"year": year, "shop": shop}
+
+
+def test_queries_of_a_host_are_listed_however_little_they_say(
+    make_app: MakeApp, embedded: Backend
+) -> None:
+    """What is not said of a parameter is left out."""
+    query = {"query_class": Tickets, "permission": allow_everyone}
+    described = {**query, "query_config": {"parameters": [{"name": "year"}]}}
+    app = make_app(embedded.store_url, STATS_QUERIES={"bare": query, "tickets": described})
+    lines = app.test_cli_runner().invoke(stats, ["query", "--list"]).stdout.splitlines()
+    assert lines[(bare := lines.index("bare")) : bare + 3] == [
+        "bare",
+        "  year (any, required)",
+        "  shop (any, optional)",
+    ]
+    assert lines[lines.index("tickets") + 1] == "  year (any, optional)"

@@ -25,6 +25,23 @@ class OpenRecords:
         return 0.5 if state == "open" else year / 4032
 
 
+class Anything:
+    """Be a host's statistic that takes whatever it gets."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def run(self, **params: str) -> int:
+        """Return how much it got."""
+        return len(params)
+
+
+class Described(OpenRecords):
+    """Be a host's statistic that says itself what it takes, in its own way."""
+
+    parameters = ({"name": "state"},)
+
+
 def fails_without_bucket(query_name: str, params: Mapping[str, Any]) -> bool:
     """Permit by a parameter that a listing doesn't have."""
     return bool(params["bucket"])
@@ -38,6 +55,8 @@ QUERIES: dict[str, dict[str, Any]] = {
         "description": "How often.",
     },
     "ratio": {"query_class": OpenRecords, "permission": allow_everyone},
+    "anything": {"query_class": Anything, "permission": allow_everyone},
+    "described": {"query_class": Described, "permission": allow_everyone},
     "secret": {"query_class": OpenRecords, "permission": deny_all},
     "picky": {"query_class": OpenRecords, "permission": fails_without_bucket},
     "broken": {
@@ -60,18 +79,24 @@ def test_those_that_may_be_run_are_listed_and_a_broken_one_hides_no_other(
     """Denied ones are left out silently, broken ones with a line in the log."""
     with caplog.at_level(logging.ERROR):
         names = {query.name for query in permitted_queries(registries)} & QUERIES.keys()
-    assert names == {"mine", "ratio"}
+    assert names == {"mine", "ratio", "anything", "described"}
     left_out = " ".join(record.getMessage() for record in caplog.records)
     assert "'picky'" in left_out
     assert "'broken'" in left_out
 
 
 def test_a_query_is_described_by_name_text_and_parameters(registries: Registries) -> None:
-    """Our classes describe their parameters; a stranger's need not."""
+    """Our classes describe their parameters; of a stranger's the signature of `run` does."""
     described = describe(registries.query("mine"))
     assert described["description"] == "How often."
     assert [p["name"] for p in described["parameters"]] == ["start_date", "end_date"]
-    assert describe(registries.query("ratio"))["parameters"] == []
+    unsaid = {"type": "any", "description": ""}
+    assert describe(registries.query("ratio"))["parameters"] == [
+        {"name": "state", **unsaid, "required": True},
+        {"name": "year", **unsaid, "required": False},
+    ]
+    assert describe(registries.query("anything"))["parameters"] == []
+    assert describe(registries.query("described"))["parameters"] == [{"name": "state"}]
 
 
 @pytest.mark.parametrize(
