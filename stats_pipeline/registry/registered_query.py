@@ -94,5 +94,18 @@ class RegisteredQuery:
         )
 
     def permits(self, params: Mapping[str, Any]) -> bool:
-        """Tell whether the current caller may run it with these parameters."""
-        return bool(self.permission(self.name, params))
+        """Tell whether the current caller may run it with these parameters.
+
+        Raises:
+            DefinitionError: the permission says neither yes nor no; most of what it could return
+                instead, as an object with a method or a coroutine, would count as yes.
+        """
+        verdict = self.permission(self.name, params)
+        if isinstance(verdict, bool):
+            return verdict
+        if inspect.iscoroutine(verdict):
+            verdict.close()  # nobody will wait for it
+        raise DefinitionError(
+            f"{self.title}: its permission returned a {type(verdict).__name__}; it must return "
+            "True or False, without a wait"
+        )

@@ -1,6 +1,6 @@
 """A host's app: queries of its own, and who calls in a header."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask, request
@@ -27,6 +27,24 @@ def owns_bucket(query_name: str, params: Mapping[str, Any]) -> bool:
     """Permit what the caller owns: user u1 has bucket 20."""
     is_owner = request.headers.get("X-User") == "u1" and str(params.get("bucket_id")) == "20"
     return query_name == "own" and is_owner
+
+
+class Need:
+    """Be what permission factories of invenio-stats return: always true, whatever it allows."""
+
+    def can(self) -> bool:
+        """Refuse."""
+        return False
+
+
+async def asks_later(_query_name: str, _params: Mapping[str, Any]) -> bool:
+    """Refuse, as soon as somebody waits for it."""
+    return False
+
+
+def says(verdict: object) -> Callable[[str, Mapping[str, Any]], object]:
+    """Return a permission that always returns this."""
+    return lambda _query_name, _params: verdict
 
 
 def host_query(permission: Any = allow_everyone, **config: Any) -> dict[str, Any]:
@@ -86,6 +104,11 @@ QUERIES: dict[str, Any] = {
     "secret": host_query(permission=deny_all),
     "members": host_query(permission=authenticated),
     "own": host_query(permission=owns_bucket),
+    "need": host_query(permission=says(Need())),
+    "later": host_query(permission=asks_later),
+    "text": host_query(permission=says("no")),
+    "one": host_query(permission=says(1)),
+    "none": host_query(permission=says(None)),
 }
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -10,6 +11,21 @@ from tests.rest.host import make_app
 from tests.rest.test_posting import problem
 
 U1 = {"X-User": "u1"}
+
+
+@pytest.mark.parametrize("name", ["need", "later", "text", "one", "none"])
+def test_a_permission_that_says_neither_yes_nor_no_lets_nobody_in(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """That is the host's mistake: 500 for known callers as well, and the log names the query."""
+    problem(client.get(f"/stats/{name}", headers=U1), 500)
+    problem(client.post("/stats", json={"a": {"stat": name}, "b": {"stat": "ratio"}}), 500)
+    said = f"query '{name}' of the host's STATS_QUERIES: its permission returned a "
+    assert [record.levelname for record in caplog.records] == ["ERROR", "ERROR"]
+    assert all(said in record.getMessage() for record in caplog.records)
+    listed = client.get("/stats", headers=U1).json
+    assert listed is not None
+    assert name not in {query["name"] for query in listed["queries"]}
 
 
 def test_A004_60_one_refused_query_fails_the_whole_request(client: FlaskClient) -> None:
