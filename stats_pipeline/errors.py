@@ -53,6 +53,14 @@ class DefinitionError(ConfigurationError, ValueError):
     """Say which registered event type, aggregation or query can't work, and why."""
 
 
+class UnwrittenIndex(DefinitionError):
+    """Name the index that a query reads and no aggregation writes."""
+
+    def __init__(self, query: str, index: str | None) -> None:
+        self.index = index
+        super().__init__(f"{query} reads the index {index!r}, which no aggregation writes")
+
+
 class DuplicateRegistration(ConfigurationError):
     """Name both owners of a name that was registered twice without ``replaces=True``."""
 

@@ -37,6 +37,7 @@ class DateHistogramQuery(RowsQuery):
     """
 
     own_parameters: ClassVar[tuple[Parameter, ...]] = (START_DATE, END_DATE, INTERVAL, ZERO_FILL)
+    is_over_time: ClassVar[bool] = True
 
     @property
     def columns(self) -> Sequence[str]:

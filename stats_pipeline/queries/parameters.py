@@ -128,13 +128,11 @@ def read_end(value: Any, zone: tzinfo) -> datetime:
 
 
 def read_interval(value: Any, row_interval: IntervalName) -> IntervalName:
-    """Return the interval of a bucket, which consists of whole rows.
+    """Return the interval of a bucket, which consists of whole rows; not for rows of all time.
 
     Without a value: a day, or as long as the rows where they are longer.
     """
     allowed = COMPOSED[row_interval]
-    if not allowed:
-        raise ValueError("can't be chosen: each of its rows covers all time")
     if value is None:
         return "day" if "day" in allowed else allowed[0]
     for name in allowed:

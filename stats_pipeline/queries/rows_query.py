@@ -14,6 +14,7 @@ from stats_pipeline.errors import (
     InvalidParameter,
     PartialResult,
     UnknownAggregation,
+    UnwrittenIndex,
     nearest,
 )
 from stats_pipeline.model import Filter
@@ -65,6 +66,8 @@ class RowsQuery(ABC):
 
     own_parameters: ClassVar[tuple[Parameter, ...]] = (START_DATE, END_DATE)
     takes_aggregated_fields: ClassVar[bool] = False
+    #: Whether its buckets are intervals.
+    is_over_time: ClassVar[bool] = False
     #: Making one reads nothing, so a wrong configuration can be refused when the app is set up.
     is_made_at_start: ClassVar[bool] = True
 
@@ -101,6 +104,15 @@ class RowsQuery(ABC):
         """Refuse parameters that no rows could answer, without reading anything."""
         self._read(params, Rows(alias=""))
 
+    def check_interval(self, interval: str) -> None:
+        """Raise DefinitionError where rows of this interval can't answer, whatever is asked."""
+        if self.is_over_time and interval == "all":
+            raise DefinitionError(
+                f"{self._title}: a {type(self).__name__} has no buckets for rows that cover all "
+                "time each (aggregation_interval='all'); take a TotalsQuery or a TermsQuery, or "
+                "an aggregation of a shorter interval"
+            )
+
     def check_rows(self, rows_of: Callable[[str | None, str | None], Rows]) -> None:
         """Refuse a configuration that the declared rows can't answer, without reading anything.
 
@@ -108,17 +120,16 @@ class RowsQuery(ABC):
             rows_of: returns what is declared of an index, or of an aggregation.
 
         Raises:
-            DefinitionError: no aggregation writes these rows, or they have no such field.
+            UnwrittenIndex: no aggregation writes these rows.
+            DefinitionError: there is no such aggregation, or its rows can't answer.
         """
         try:
             rows = rows_of(self.config.index, self.config.aggregation)
         except UnknownAggregation as error:
             raise DefinitionError(f"{self._title}: {error}") from error
         if not rows.types:
-            raise DefinitionError(
-                f"{self._title} reads the index {self.config.index!r}, which no aggregation writes"
-            )
-        self.config.check_against(rows, owner=self._title)
+            raise UnwrittenIndex(self._title, self.config.index)
+        self._check_against(rows)
         for target, source in self.config.copy_fields.items():
             if isinstance(source, str) and source not in rows.types:
                 raise DefinitionError(
@@ -134,7 +145,7 @@ class RowsQuery(ABC):
         """
         reader = current_reader()
         rows = reader.rows(self.config.index, self.config.aggregation)
-        self.config.check_against(rows, owner=self._title)
+        self._check_against(rows)
         asked = self._read(params, rows)
         self._check_uniques(rows, asked)
         try:
@@ -157,6 +168,10 @@ class RowsQuery(ABC):
     def _read_rows(self, reader: Reader, rows: Rows, asked: Asked) -> tuple[dict[str, Any], int]:
         with reader.store.snapshot([rows.alias]) as snapshot:
             return self._answer(snapshot, rows, asked)
+
+    def _check_against(self, rows: Rows) -> None:
+        self.check_interval(rows.interval)
+        self.config.check_against(rows, owner=self._title)
 
     @abstractmethod
     def _answer(self, snapshot: Snapshot, rows: Rows, asked: Asked) -> tuple[dict[str, Any], int]:

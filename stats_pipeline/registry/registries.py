@@ -15,6 +15,8 @@ from stats_pipeline.errors import (
     UnknownEventType,
     UnknownName,
     UnknownQuery,
+    UnwrittenIndex,
+    nearest,
 )
 from stats_pipeline.names import listed
 from stats_pipeline.registry.config import AggregatorConfig, ProcessorConfig
@@ -38,8 +40,11 @@ from stats_pipeline.registry.items import (
     unite,
 )
 from stats_pipeline.registry.registered_query import RegisteredQuery, RowsOf
+from stats_pipeline.text import get_logger
 
 __all__ = ["RegisteredQuery", "Registries"]
+
+logger = get_logger(__name__)
 
 #: What the nested dict of a kind may hold; that of a query depends on its class.
 NESTED: Mapping[str, type[Any]] = {
@@ -211,8 +216,16 @@ class Registries:
             if name in self.query_items:
                 query, keys = self.query(name), _keys(QUERIES, overrides, name)
                 if keys.keys() & {"query_class", QUERIES.nested_key}:
-                    query.check_config(rows_of)
+                    self._check_query(query, rows_of)
                 _load_named(query, QUERIES, keys)
+
+    def _check_query(self, query: RegisteredQuery, rows_of: RowsOf | None) -> None:
+        try:
+            query.check_config(rows_of)
+        except UnwrittenIndex as error:
+            # Not refused: rows of before, or of somebody else, may be there.
+            known = nearest(error.index, map(row_alias, self.aggregation_items))
+            logger.warning("%s%s", error, known)
 
     def _check_retention(self, event_type: str) -> None:
         """Refuse what would need events of this type for longer than they are kept."""

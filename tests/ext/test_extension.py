@@ -10,7 +10,7 @@ from blinker import Namespace
 from flask import Flask
 
 from stats_pipeline import StatsPipeline, current_stats
-from stats_pipeline.errors import ConfigurationError, StatsError
+from stats_pipeline.errors import ConfigurationError, DefinitionError, StatsError
 from stats_pipeline.pipeline import Pipeline
 from tests.support import E004_EVENTS, Backend, MakeApp, pipeline_of
 
@@ -154,3 +154,63 @@ def test_the_extension_keeps_no_app(tmp_path: Path) -> None:
     assert reference() is None
     assert list(signal.receivers_for("anybody")) == []
     assert extension is not None
+
+
+def histogram(**config: Any) -> dict[str, Any]:
+    """Return the registration of a histogram."""
+    return {
+        "query_class": "stats_pipeline:DateHistogramQuery",
+        "query_config": config,
+        "permission": "stats_pipeline.permissions:allow_everyone",
+    }
+
+
+EVER = {
+    "ever-agg": {
+        "aggregator_config": {
+            "event": "file-download",
+            "aggregation_field": "unique_id",
+            "aggregation_interval": "all",
+        }
+    }
+}
+
+
+@pytest.mark.parametrize("rows", [{"aggregation": "ever-agg"}, {"index": "stats-ever"}])
+def test_a_histogram_of_rows_of_all_time_is_refused_when_it_is_defined(
+    app: Flask, rows: dict[str, Any]
+) -> None:
+    """It could never be asked; of the rows of an aggregation that is overridden as well."""
+    app.config.update(DOWNLOADS, STATS_AGGREGATIONS=EVER, STATS_QUERIES={"mine": histogram(**rows)})
+    with pytest.raises(DefinitionError, match=r"query 'mine': a DateHistogramQuery has no buckets"):
+        StatsPipeline(app)
+    app.config["STATS_QUERIES"] = {
+        "mine": {**histogram(**rows), "query_class": "stats_pipeline:TotalsQuery"}
+    }
+    StatsPipeline(app)
+
+
+def test_a_query_of_an_unknown_aggregation_is_refused_when_it_is_defined(app: Flask) -> None:
+    """With the query's name, and the nearest one."""
+    app.config["STATS_QUERIES"] = {"mine": histogram(aggregation="access-log-ag")}
+    with pytest.raises(DefinitionError, match=r"'mine' of .*'access-log-ag'; .* 'access-log-agg'"):
+        StatsPipeline(app)
+
+
+def test_a_query_of_rows_that_nobody_writes_is_a_warning(
+    make_app: MakeApp, embedded: Backend, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rows may be there of before, or of somebody else; a typo is seen at start."""
+    queries = {
+        "mine": histogram(index="stats-access-lgo"),
+        "other": histogram(index="stats-access-log"),
+        "access-log-terms": {"permission": "stats_pipeline.permissions:deny_all"},
+    }
+    app = make_app(embedded.store_url, STATS_QUERIES=queries)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == (
+        "query 'mine' of the host's STATS_QUERIES reads the index 'stats-access-lgo', which no "
+        "aggregation writes; did you mean 'stats-access-log'?"
+    )
+    assert pipeline_of(app).query("mine")["buckets"] == []

@@ -107,7 +107,6 @@ def test_A004_07_what_a_query_is_given_is_there(keys: dict[str, Any], message: s
     [
         (of_rows(aggregation="my-agg"), "query 'mine': Unknown aggregation 'my-agg'"),
         (of_rows(aggregated_fields=["file_kye"]), "did you mean 'file_key'?"),
-        (of_rows(aggregation=None, index="stats-x"), "'stats-x', which no aggregation writes"),
     ],
 )
 def test_a_query_of_the_host_itself_is_compared_with_the_rows(

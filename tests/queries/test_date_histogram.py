@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from stats_pipeline.errors import InvalidParameter
+from stats_pipeline.errors import DefinitionError, InvalidParameter
 from stats_pipeline.queries import DateHistogramQuery
 from stats_pipeline.queries.date_histogram import MOST_BUCKETS
 from tests.queries.rows import RowsOfDownloads, numbers
@@ -198,9 +198,10 @@ def test_rows_that_are_longer_than_a_day_choose_their_own_interval(
 
 
 def test_rows_of_all_time_have_no_histogram(downloads: RowsOfDownloads) -> None:
-    """One row for all time can't be spread over buckets."""
-    with pytest.raises(InvalidParameter, match="covers all time"):
-        downloads.of("all").run(open_histogram())
+    """One row for all time can't be spread over buckets, whatever is asked."""
+    for params in ({}, {"interval": "year"}):
+        with pytest.raises(DefinitionError, match=r"rows that cover all time .* a TotalsQuery"):
+            downloads.of("all").run(open_histogram(), **params)
 
 
 def test_buckets_and_bare_dates_begin_in_the_zone_of_the_rows(downloads: RowsOfDownloads) -> None:
