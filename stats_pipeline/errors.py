@@ -3,6 +3,7 @@
 StatsError
 ├── ConfigurationError          the host's configuration or a registration is wrong
 │   ├── DefinitionError         a registered event type, aggregation or query can't work
+│   │   └── UnwrittenIndex      a query reads an index that no aggregation writes
 │   └── DuplicateRegistration   two owners registered one name
 ├── UnknownName                 asked for something that nobody registered or that is not active
 │   ├── UnknownEventType
@@ -188,7 +189,7 @@ class LeaseLost(StatsError):
     """Say that this run no longer holds the lease of what it was computing."""
 
 
-def reason_of(error: Exception, title: str) -> str:
+def without_title(error: Exception, title: str) -> str:
     """Return what an error says behind a title, which it may begin with itself: said once."""
     return str(error).removeprefix(f"{title}: ")
 

@@ -21,7 +21,7 @@ from stats_pipeline.errors import (
     StoreError,
     StoreRefused,
     StoreUnavailable,
-    reason_of,
+    without_title,
 )
 from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.reports import AggregationReport
@@ -89,7 +89,7 @@ class Recompute:
         except StatsError as error:
             if isinstance(error, StoreError | _IntervalError):
                 self._failing |= indices
-            text = reason_of(error, self._definition.title)
+            text = without_title(error, self._definition.title)
             logger.error("%s, %s: %s", self._definition.title, interval.label, text)
             return AggregationReport(pending=(interval.label,), error=text)
         except Exception as error:

@@ -11,7 +11,7 @@ from stats_pipeline.aggregations.dirty import DirtyInterval
 from stats_pipeline.aggregations.parallel import in_threads
 from stats_pipeline.aggregations.recompute import Recompute
 from stats_pipeline.clock import Clock
-from stats_pipeline.errors import StatsError, reason_of
+from stats_pipeline.errors import StatsError, without_title
 from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.reports import AggregationReport
 from stats_pipeline.text import get_logger
@@ -77,7 +77,7 @@ class Run:
             result = self._recompute.attempt(self._generation, interval, self.started)
         except StatsError as error:
             # The other intervals would meet the same.
-            text = reason_of(error, self._definition.title)
+            text = without_title(error, self._definition.title)
             logger.error("%s: %s", self._definition.title, text)
             self._is_stopped = True
             result = AggregationReport(pending=(interval.label,), error=text)

@@ -19,7 +19,7 @@ from stats_pipeline.aggregations.recompute import Recompute
 from stats_pipeline.aggregations.run import Progress, Run, do_all
 from stats_pipeline.aggregations.take_over import TakeOver
 from stats_pipeline.clock import Clock, parse_time
-from stats_pipeline.errors import LeaseLost, StatsError, reason_of
+from stats_pipeline.errors import LeaseLost, StatsError, without_title
 from stats_pipeline.intervals import Period, period_of
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import AggregationDefinition
@@ -121,7 +121,7 @@ class AggregationUpdate:
             if report.is_complete and asked.is_everything:
                 record_as_of(self._store, self._definition.alias, run.started)
         except StatsError as error:
-            text = reason_of(error, self._definition.title)
+            text = without_title(error, self._definition.title)
             logger.error("%s: %s", self._definition.title, text)
             report += AggregationReport(error=text)
         return report

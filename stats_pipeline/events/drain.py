@@ -9,7 +9,7 @@ from math import inf
 from typing import Any, Protocol
 
 from stats_pipeline.clock import Clock
-from stats_pipeline.errors import QueueError, StatsError, reason_of
+from stats_pipeline.errors import QueueError, StatsError, without_title
 from stats_pipeline.events import probes
 from stats_pipeline.events.dead_letters import DeadLetters
 from stats_pipeline.events.ledger import Entry, Ledger
@@ -125,7 +125,7 @@ class Drain:
                 if done.alarm or is_late or (should_stop is not None and should_stop()):
                     break
         except StatsError as error:
-            text = reason_of(error, self.definition.title)
+            text = without_title(error, self.definition.title)
             logger.error("%s: %s", self.definition.title, text)
             return report + TypeReport(error=text)
         return report

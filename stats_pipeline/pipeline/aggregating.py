@@ -9,7 +9,7 @@ from datetime import datetime, tzinfo
 from stats_pipeline.aggregations.run import Progress, Run, do_all
 from stats_pipeline.aggregations.update import AggregationUpdate, HandOver, Range
 from stats_pipeline.clock import Clock, format_time
-from stats_pipeline.errors import InvalidParameter, StatsError, reason_of
+from stats_pipeline.errors import InvalidParameter, StatsError, without_title
 from stats_pipeline.pipeline.runs import Runs, aggregated
 from stats_pipeline.queries.parameters import read_end, read_start
 from stats_pipeline.registry import AggregationDefinition
@@ -122,7 +122,7 @@ def _reporting(definition: AggregationDefinition, reports: Reports) -> Iterator[
     except InvalidParameter:
         raise
     except StatsError as error:
-        text = reason_of(error, definition.title)
+        text = without_title(error, definition.title)
         logger.error("%s: %s", definition.title, text)
         reports[definition.name] = AggregationReport(error=text)
     except Exception as error:

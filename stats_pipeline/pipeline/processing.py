@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from stats_pipeline.clock import Clock
-from stats_pipeline.errors import StatsError, reason_of
+from stats_pipeline.errors import StatsError, without_title
 from stats_pipeline.events.dead_letters import DeadLetters
 from stats_pipeline.events.drain import Drain, Indexer, Progress
 from stats_pipeline.events.ledger import Ledger
@@ -89,7 +89,7 @@ class Processing:
             )
             return drain.run(time_limit_seconds=seconds, progress=progress, should_stop=should_stop)
         except StatsError as error:
-            text = reason_of(error, definition.title)
+            text = without_title(error, definition.title)
             logger.error("%s: %s", definition.title, text)
             return TypeReport(error=text)
         except Exception as error:  # a host's own processor_class may raise anything

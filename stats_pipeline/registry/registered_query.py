@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-from stats_pipeline.errors import DefinitionError
+from stats_pipeline.errors import ConfigurationError, DefinitionError
 from stats_pipeline.importing import load_callable
 from stats_pipeline.model import Query
 from stats_pipeline.registry.items import QUERIES, Item, check_keys
@@ -97,7 +97,7 @@ class RegisteredQuery:
         """Tell whether the current caller may run it with these parameters.
 
         Raises:
-            DefinitionError: the permission says neither yes nor no; most of what it could return
+            ConfigurationError: the permission says neither yes nor no; most of what it could return
                 instead, as an object with a method or a coroutine, would count as yes.
         """
         verdict = self.permission(self.name, params)
@@ -105,7 +105,7 @@ class RegisteredQuery:
             return verdict
         if inspect.iscoroutine(verdict):
             verdict.close()  # nobody will wait for it
-        raise DefinitionError(
+        raise ConfigurationError(
             f"{self.title}: its permission returned a {type(verdict).__name__}; it must return "
             "True or False, without a wait"
         )

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flask import Flask
 
 from tests.contrib.test_invenio_stats_events import E004_STORED, source
 from tests.docs.blocks import Block, blocks_of
@@ -83,6 +85,7 @@ TRIED_ELSEWHERE: Mapping[tuple[str, str], str] = {
     ("docs/deployment.md", "bash"): "tests/deployment and tests/security make these users",
     ("docs/deployment.md", "console"): "tests/end_to_end/test_celery.py runs this worker",
     ("docs/deployment.md", "yaml"): "tests/security/conftest.py makes these roles",
+    ("docs/migration.md", "python"): "test_a_signal_takes_the_place_of_an_emitter runs it",
     ("docs/security.md", "yaml"): "test_security.py reads it as Docker would: there is none here",
 }
 
@@ -119,6 +122,22 @@ def test_an_application_comes_over_as_the_page_shows(follow: Follow) -> None:
         {},
         [ACTIVATE, file("invenio.cfg", INVENIO), file("events.ndjson", lines), pack],
     )
+
+
+def test_a_signal_takes_the_place_of_an_emitter() -> None:
+    """The page's lines make the signal and send it."""
+    (block,) = [each for each in blocks_of(page("docs/migration.md")) if each.language == "python"]
+    made, _, sent = block.text.partition("\n\n# before")
+    names: dict[str, Any] = {"current_app": Flask("repository"), "record": {"id": 1}}
+    exec(made, names)
+    got: list[Mapping[str, Any]] = []
+
+    def listen(_sender: object, **values: Any) -> None:
+        got.append(values)
+
+    names["record_viewed"].connect(listen)
+    exec(sent.partition("\n")[2], names)
+    assert got == [{"record": {"id": 1}, "via_api": False}]
 
 
 def test_no_code_on_any_page_is_untried() -> None:

@@ -193,7 +193,7 @@ def test_a_histogram_of_rows_of_all_time_is_refused_when_it_is_defined(
 def test_a_query_of_an_unknown_aggregation_is_refused_when_it_is_defined(app: Flask) -> None:
     """With the query's name, and the nearest one."""
     app.config["STATS_QUERIES"] = {"mine": histogram(aggregation="access-log-ag")}
-    with pytest.raises(DefinitionError, match=r"'mine' of .*'access-log-ag'; .* 'access-log-agg'"):
+    with pytest.raises(DefinitionError, match=r"'mine': .*'access-log-ag'; .* 'access-log-agg'"):
         StatsPipeline(app)
 
 
@@ -210,7 +210,7 @@ def test_a_query_of_rows_that_nobody_writes_is_a_warning(
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert record.getMessage() == (
-        "query 'mine' of the host's STATS_QUERIES reads the index 'stats-access-lgo', which no "
+        "query 'mine' reads the index 'stats-access-lgo', which no "
         "aggregation writes; did you mean 'stats-access-log'?"
     )
     assert pipeline_of(app).query("mine")["buckets"] == []

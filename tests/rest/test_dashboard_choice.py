@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from stats_pipeline import DateHistogramQuery, TermsQuery, current_stats
-from stats_pipeline.errors import StoreUnavailable
+from stats_pipeline.errors import DefinitionError, StoreUnavailable
 from stats_pipeline.model import Event
 from stats_pipeline.permissions import allow_everyone, deny_all
 from tests.rest.test_dashboard import PAGE, Outline, open_page
@@ -35,7 +35,7 @@ def failing(error: Exception) -> type[DateHistogramQuery]:
 
 #: By their names they come before all others.
 BROKEN: dict[str, Any] = {
-    "a-wrong-chart": of_downloads(DateHistogramQuery, metric_fields={"value": ("sum", "private")}),
+    "a-wrong-chart": of_downloads(failing(DefinitionError("private detail"))),
     "a-crashing-chart": of_downloads(failing(ZeroDivisionError("private detail"))),
     "a-chart-of-another-store": of_downloads(failing(StoreUnavailable("http://me:secret@host"))),
     "a-secret": of_downloads(DateHistogramQuery, deny_all),

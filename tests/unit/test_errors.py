@@ -18,7 +18,7 @@ from stats_pipeline.errors import (
     UnknownName,
     UnknownQuery,
     nearest,
-    reason_of,
+    without_title,
 )
 
 CLASSES = [
@@ -135,5 +135,5 @@ def test_what_all_names_begin_with_makes_none_of_them_nearer() -> None:
 
 def test_a_title_is_not_repeated_behind_itself() -> None:
     """Only at its beginning, where it stands for whose error it is."""
-    assert reason_of(StatsError("query 'x': no 'y'"), "query 'x'") == "no 'y'"
-    assert reason_of(StatsError("no query 'x': z"), "query 'x'") == "no query 'x': z"
+    assert without_title(StatsError("query 'x': no 'y'"), "query 'x'") == "no 'y'"
+    assert without_title(StatsError("no query 'x': z"), "query 'x'") == "no query 'x': z"

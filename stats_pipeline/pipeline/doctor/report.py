@@ -11,7 +11,7 @@ from stats_pipeline.errors import (
     QueueRefused,
     StatsError,
     StoreRefused,
-    reason_of,
+    without_title,
 )
 
 Status = Literal["ok", "failed", "not tried"]
@@ -126,7 +126,9 @@ def failed(name: str, error: Exception, advice: str = "", *, is_configuration: b
     return Hop(
         name=name,
         status="failed",
-        detail=reason_of(error, name) if isinstance(error, StatsError | Unsound) else repr(error),
+        detail=without_title(error, name)
+        if isinstance(error, StatsError | Unsound)
+        else repr(error),
         advice=advice,
         is_configuration=is_configuration or isinstance(error, ConfigurationError),
     )
