@@ -2,9 +2,10 @@
 
 SQLite forbids that a child uses, or only closes, what its parent opened. It even forbids that a
 child opens a file again which it inherited open: SQLite then believes that the process holds locks
-which the system did not hand down, and writes get lost. So all idle connections are closed before
-a fork, and threads open them again. What can't be closed (a snapshot that somebody reads) makes
-its file one that the child refuses.
+which the system did not hand down, and writes get lost. So a fork waits until no other thread is in
+SQLite, and meanwhile lets none begin; then all idle connections are closed, and threads open them
+again. What can't be closed (a snapshot that somebody reads, a call that doesn't end) makes its file
+one that the child refuses.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ import ctypes
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Condition
+from threading import Condition, get_ident
 from time import monotonic
 
 #: How long a writer waits for another writer of the same file.
 BUSY_TIMEOUT_SECONDS = 30
 
-#: How long a fork waits for calls of other threads; most of them take milliseconds.
-FORK_WAIT_SECONDS = 5
+#: How long a fork waits for calls of other threads. Most of them take milliseconds; one that waits
+#: for another process gives up within half of this. A child that came sooner could write nothing
+#: for all of its life.
+FORK_WAIT_SECONDS = 2 * BUSY_TIMEOUT_SECONDS
 
 
 class InheritedOpen(sqlite3.Error):
@@ -43,8 +46,8 @@ class Connection:
         self._pid = os.getpid()
         if self.path in _REFUSED:
             raise InheritedOpen(
-                "the process was forked while this file was being read; fork earlier, or start "
-                "new processes by 'spawn'"
+                "the process was forked while this file was being read or written; fork earlier, "
+                "or start new processes by 'spawn'"
             )
         _OPEN.add(self)
         try:
@@ -57,15 +60,20 @@ class Connection:
         except BaseException:
             _OPEN.discard(self)
             raise
-        self.is_open = True
+
+    @property
+    def is_usable(self) -> bool:
+        """Tell whether it is open, and was opened by this process."""
+        return self in _OPEN and self._pid == os.getpid()
 
     def close(self) -> None:
         """Close it, at most once and never in a forked child."""
-        if self.is_open and self._pid == os.getpid():
-            self.is_open = False
-            with in_sqlite():
-                self.raw.close()
-            _OPEN.discard(self)
+        # Not to be left half closed by a fork: that sees it as open, or not at all.
+        with in_sqlite():
+            if self.is_usable:
+                with suppress(KeyError):  # another thread was faster
+                    _OPEN.remove(self)
+                    self.raw.close()
 
 
 class Owned:
@@ -85,13 +93,17 @@ def in_sqlite() -> Iterator[None]:
 
     To be held for one call, not while somebody else's code runs.
     """
+    thread = get_ident()
     with _condition:
-        _inside.append(None)
+        # Else there might always be somebody. Whoever is in it already has to get out.
+        while _forking and thread not in _inside + _forking:
+            _condition.wait()
+        _inside.append(thread)
     try:
         yield
     finally:
         with _condition:
-            _inside.pop()
+            _inside.remove(thread)
             _condition.notify_all()
 
 
@@ -101,15 +113,20 @@ _OPEN: set[Connection] = set()
 #: The files that were open when this process was forked off.
 _REFUSED: set[Path] = set()
 
-#: One item for each thread that is in SQLite.
-_inside: list[None] = []
+#: The threads that are in SQLite, once for each call.
+_inside: list[int] = []
 _condition = Condition()
+
+#: The threads that wait for that to fork, or are doing it.
+_forking: list[int] = []
 
 
 def _before_fork() -> None:
+    # Held until the fork is over, but for the wait: one thread forks at a time.
     _condition.acquire()
-    deadline = monotonic() + FORK_WAIT_SECONDS
-    while _inside and monotonic() < deadline:
+    thread, deadline = get_ident(), monotonic() + FORK_WAIT_SECONDS
+    _forking.append(thread)
+    while any(other != thread for other in _inside) and monotonic() < deadline:
         _condition.wait(deadline - monotonic())
     if not _inside:
         for connection in [each for each in _OPEN if not each.is_lasting]:
@@ -117,10 +134,13 @@ def _before_fork() -> None:
 
 
 def _after_fork_in_parent() -> None:
+    _forking.remove(get_ident())
+    _condition.notify_all()
     _condition.release()
 
 
 def _after_fork_in_child() -> None:
+    _forking.clear()
     _inside.clear()
     for connection in _OPEN:
         _REFUSED.add(connection.path)

@@ -144,7 +144,7 @@ class Database:
 
     def _connection(self) -> Connection:
         owned: Owned | None = self._local.__dict__.get("owned")
-        if owned and owned.generation == self._generation and owned.connection.is_open:
+        if owned and owned.generation == self._generation and owned.connection.is_usable:
             return owned.connection
         connection = self._open(is_lasting=False)
         self._local.owned = Owned(connection, self._generation)
