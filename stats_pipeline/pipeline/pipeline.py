@@ -18,7 +18,6 @@ from stats_pipeline.events.envelope import complete
 from stats_pipeline.events.ledger import Ledger
 from stats_pipeline.events.receivers import Receiver
 from stats_pipeline.model import Event
-from stats_pipeline.pipeline import operation
 from stats_pipeline.pipeline.aggregating import Aggregating, When
 from stats_pipeline.pipeline.balance import balance_of
 from stats_pipeline.pipeline.connections import Connections, Places
@@ -26,10 +25,12 @@ from stats_pipeline.pipeline.doctor import DoctorReport, Hop, diagnose
 from stats_pipeline.pipeline.intake import Intake
 from stats_pipeline.pipeline.losses import LossReport, acknowledge_loss
 from stats_pipeline.pipeline.moving import Moving
+from stats_pipeline.pipeline.preparing import prepare
 from stats_pipeline.pipeline.processing import Processing
 from stats_pipeline.pipeline.retention import apply
 from stats_pipeline.pipeline.rows import declared_rows, has_rows, row_fields, unused
 from stats_pipeline.pipeline.runs import Run, Runs, processed
+from stats_pipeline.pipeline.status import describe
 from stats_pipeline.queries.annotations import Annotations
 from stats_pipeline.queries.reading import Reader, Rows, reading
 from stats_pipeline.registry import AggregationDefinition, Registries
@@ -290,11 +291,11 @@ class Pipeline(Places):
 
     def init(self) -> dict[str, Any]:
         """Create the queues and install the templates; safe to repeat. Returns their names."""
-        return operation.prepare(self)
+        return prepare(self)
 
     def status(self) -> dict[str, Any]:
-        """Return what an operator wants to know first, as JSON values."""
-        return operation.describe(self)
+        """Return what an operator wants to know first (see `describe`), as JSON values."""
+        return describe(self)
 
     def close(self) -> None:
         """Send what is buffered, stop listening, and let go of store and queue."""

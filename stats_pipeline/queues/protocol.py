@@ -7,11 +7,13 @@ to use from several threads, processes, and after a fork.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ class Queue(Protocol):
 
     def depth(self, name: str) -> int:
         """Return how many messages wait, without those that consumers hold."""
+        ...
+
+    def look(self, name: str, see: Callable[[bytes], Seen | None], *, most: int) -> Seen | None:
+        """Show `see` waiting messages, about the oldest first, until it returns something.
+
+        They stay in the queue. At most so many are shown, and not more than that are kept from
+        consumers meanwhile. Returns None where it never returned anything.
+        """
         ...
 
     def check(self) -> str:

@@ -10,6 +10,7 @@ from flask import Flask
 
 from stats_pipeline.app import create_app
 from stats_pipeline.cli import stats
+from stats_pipeline.errors import QueueUnavailable
 from tests.cli.conftest import Run
 from tests.support import pipeline_of
 
@@ -93,6 +94,32 @@ def test_the_status_shows_events_runs_and_dead_letters(
     assert before["aggregations"] == {"access-log-agg": {"intervals": 2, "created": 3}}
     (line,) = [line for line in shown.splitlines() if line.startswith("  access-log  ")]
     assert line.split() == ["access-log", "0", "-", "3", "0.0%", "0", "-"]
+
+
+def test_the_status_of_an_outage_shows_all_that_is_known_and_ends_with_1(
+    app: Flask, run: Run, two_days: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not known is a ? in the tables, and said why below, also as JSON."""
+
+    def refuse() -> str:
+        raise QueueUnavailable("the queue is away")
+
+    run("events", "process")
+    run("update")
+    monkeypatch.setattr(pipeline_of(app).queue, "check", refuse)
+    result = run("status")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: not everything is known now: the queue is away\n"
+    lines = result.stdout.splitlines()
+    assert "queue: not known: the queue is away" in lines
+    assert "  ? access-log, crash-report, file-download, heartbeat, record-view" in result.stdout
+    (line,) = [line for line in lines if line.startswith("  access-log  ")]
+    assert line.split() == ["access-log", "?", "?", "3", "0.0%", "0", "-"]
+    assert "  access-log-agg" in result.stdout
+    assert "created: 3" in result.stdout
+    in_json = run("status", "--json")
+    assert in_json.exit_code == 1
+    assert json.loads(in_json.stdout)["errors"] == ["the queue is away"]
 
 
 def test_queries_of_long_rows_say_which_interval_is_the_default(run: Run) -> None:

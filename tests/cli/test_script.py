@@ -65,7 +65,7 @@ def test_a_configuration_file_is_read(run_stats: Stats, tmp_path: Path) -> None:
     assert (tmp_path / "7.db").exists()
 
 
-@pytest.mark.parametrize("command", [["status"], ["update"], ["query", "access-log-terms"]])
+@pytest.mark.parametrize("command", [["update"], ["query", "access-log-terms"]])
 def test_a_store_that_is_away_is_one_line_and_exit_code_1(
     run_stats: Stats, command: list[str]
 ) -> None:

@@ -90,3 +90,23 @@ def test_items_of_a_bulk_refused_for_now_are_sent_again_alone(
     sent = [r.body.count(b"\n") // 2 for r in store_proxy.requests if r.writes_to(EVENT_INDEX)]
     assert sent == [EVENTS, EVENTS // 2, EVENTS // 6]
     assert_at_rest(pipeline, expected_of(events))
+
+
+def test_an_event_type_whose_index_is_not_served_now_hides_no_other_in_the_status(
+    behind_proxy: Backend, store_proxy: StoreProxy, host: Host
+) -> None:
+    """One index without its shards is no outage of the store."""
+    pipeline = host(behind_proxy, STATS_EVENTS={EVENT_TYPE: {}, "record-view": {}})
+    publish(pipeline, downloads(10))
+    assert pipeline.process_events().indexed == 10
+    store_proxy.choose = each_time(
+        lambda request: EVENT_TYPE in request.path and "_refresh" in request.path,
+        repeat(refused_with(503)),
+    )
+    found = pipeline.status()
+    (why,) = found["errors"]
+    assert found["events"][EVENT_TYPE]["stored_events"] == {"error": why}
+    assert found["events"][EVENT_TYPE]["waiting_messages"] == 0
+    assert found["events"]["record-view"]["stored_events"] == 0
+    assert found["runs"][0]["done"]["indexed"] == 10
+    assert found["aggregations"][AGGREGATION]["dirty_intervals"] == 3

@@ -137,6 +137,34 @@ class QueueContract:
             has_depth(second_queue, name, 0)
         has_depth(second_queue, name, 2)
 
+    def test_a_look_leaves_the_messages_where_they_are(
+        self, queue: Queue, second_queue: Queue, name: str
+    ) -> None:
+        """It ends with what was looked for, and meanwhile takes no more than it shows."""
+        bodies = [b"%03d" % number for number in range(100)]
+        queue.publish(name, bodies)
+        has_depth(queue, name, 100)
+        seen: list[bytes] = []
+
+        def find_third(body: bytes) -> str | None:
+            seen.append(body)
+            if len(seen) < 3:
+                return None
+            return f"the third, {second_queue.depth(name)} wait"
+
+        found = queue.look(name, find_third, most=10)
+        assert found in ("the third, 97 wait", "the third, 100 wait")
+        assert seen == bodies[:3]
+        assert queue.look(name, seen.append, most=10) is None
+        assert seen == bodies[:3] + bodies[:10]
+        assert second_queue.depth(name) == 100
+        assert drain(second_queue, name) == bodies
+
+    def test_a_look_at_an_empty_queue_finds_nothing(self, queue: Queue, name: str) -> None:
+        """There is nothing to show."""
+        queue.declare([name])
+        assert queue.look(name, lambda body: body, most=10) is None
+
     def test_a_message_of_5_megabytes_is_delivered(self, queue: Queue, name: str) -> None:
         """Batches are large."""
         body = bytes(range(256)) * 20_000

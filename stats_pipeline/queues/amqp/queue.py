@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from stats_pipeline.errors import QueueUnavailable
 from stats_pipeline.queues.amqp.connections import Connections, Link
 from stats_pipeline.queues.amqp.consumer import AmqpConsumer
 from stats_pipeline.queues.amqp.errors import translated
+from stats_pipeline.queues.protocol import Seen
 from stats_pipeline.text import noun
 
 EXCHANGE = "stats"
@@ -110,6 +111,25 @@ class AmqpQueue:
         """Return how many messages wait, without those that consumers hold."""
         with self._connections.lend() as link:
             return _look_at(link, name) or 0
+
+    def look(self, name: str, see: Callable[[bytes], Seen | None], *, most: int) -> Seen | None:
+        """Show `see` waiting messages until it returns something (see `Queue`)."""
+        with self._connections.lend() as link:
+            channel = link.channel()
+            # One by one: a consumer would be sent hundreds.
+            channel.auto_decode = False
+            seen = None
+            for _ in range(most):
+                message = channel.basic_get(name)
+                seen = None if message is None else see(message.body or b"")
+                if message is None or seen is not None:
+                    break
+            # The end of the channel gives them back as well, but later than it is confirmed; this
+            # command is answered when that is done.
+            channel.basic_recover(requeue=True)
+            channel.queue_declare(name, passive=True)
+            channel.close()
+        return seen
 
     def check(self) -> str:
         """Return one line about the broker; raise where it can't work."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from math import inf
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stats_pipeline.clock import Clock, SystemClock, epoch_milliseconds
 from stats_pipeline.errors import QueueRefused, QueueUnavailable
-from stats_pipeline.queues.protocol import Message
+from stats_pipeline.queues.protocol import Message, Seen
 from stats_pipeline.queues.sqlite.owners import is_gone, new_owner
 from stats_pipeline.sqlite import Database
 from stats_pipeline.text import noun
@@ -113,6 +113,22 @@ class SqliteQueue:
         _free_lost(self._database, name, self._clock)
         sql = "select count(*) from _messages where queue = ? and owner is null"
         return int(self._database.read(sql, (name,))[0][0])
+
+    def look(self, name: str, see: Callable[[bytes], Seen | None], *, most: int) -> Seen | None:
+        """Show `see` waiting messages until it returns something; nobody is kept from them."""
+        _free_lost(self._database, name, self._clock)
+        sql = "select id, body from _messages where queue = ? and owner is null and id > ? "
+        last, seen = 0, None
+        for _ in range(most):
+            # One by one, since messages may be large.
+            rows = self._database.read(sql + "order by id limit 1", (name, last))
+            if not rows:
+                break
+            ((last, body),) = rows
+            seen = see(body)
+            if seen is not None:
+                break
+        return seen
 
     def expired(self, before: datetime) -> Mapping[str, int]:
         """Return how many messages of each queue were published before this time.
