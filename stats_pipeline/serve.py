@@ -76,7 +76,7 @@ class BackgroundWork:
             pipeline.process_events(
                 time_limit_seconds=PROCESS_AT_MOST_SECONDS, should_stop=self._is_over.is_set
             )
-        pipeline.update()
+        pipeline.update(should_stop=self._is_over.is_set)
 
 
 @contextmanager

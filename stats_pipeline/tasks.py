@@ -1,8 +1,10 @@
 """Celery tasks: each is a tick, which does what is there to do and leaves the rest to the next.
 
-A lost tick loses nothing, and ticks that run at the same time are harmless. A Celery app of your
-own, whose tasks run in the context of your Flask app and whose schedule has our ``beat_schedule``,
-is in docs/deployment.md. Without one there is `stats_pipeline.worker`.
+A lost tick loses nothing, and ticks that run at the same time are harmless. In a worker that is
+told to end, they finish the batches and intervals that they are at, and leave the rest.
+
+A Celery app of your own, whose tasks run in the context of your Flask app and whose schedule has
+our ``beat_schedule``, is in docs/deployment.md. Without one there is `stats_pipeline.worker`.
 
 A task runs in the Flask app whose context is active, else in the app that the environment variable
 ``STATS_APP="package.module:factory"`` names. A worker that has neither is not told whose events to
@@ -15,6 +17,7 @@ where it is asked for a name that nobody registered, or where the configuration 
 
 from __future__ import annotations
 
+import mmap
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -23,7 +26,7 @@ from functools import cache
 from typing import Any
 
 from celery import Task, current_app, shared_task
-from celery.signals import worker_process_shutdown
+from celery.signals import worker_process_shutdown, worker_shutting_down
 from flask import Flask, has_app_context
 from kombu.exceptions import OperationalError
 
@@ -42,7 +45,7 @@ logger = get_logger(__name__)
 PROCESS_EVERY_SECONDS = 5.0
 
 #: Longer than the interval: under load, several ticks drain at the same time, as many as there are
-#: free workers. Short enough for a worker that is asked to end, and for updates to get their turn.
+#: free workers. Short enough for updates to get their turn.
 PROCESS_AT_MOST_SECONDS = 30.0
 
 #: An update is a single search where nothing has changed.
@@ -76,6 +79,10 @@ beat_schedule: dict[str, dict[str, Any]] = {
 
 _making = threading.Lock()
 
+#: 1 when the worker was told to end. Celery tells that its main process only, while its children,
+#: which share this memory, are at work.
+_told_to_end = mmap.mmap(-1, 1)
+
 
 @shared_task(name="stats_pipeline.tasks.process_events", ignore_result=True)  # type: ignore[untyped-decorator]
 def process_events(
@@ -83,7 +90,7 @@ def process_events(
 ) -> dict[str, Any]:
     """Process the waiting events of these types (None: all); return the report as a dict."""
     with _pipeline() as pipeline:
-        report = pipeline.process_events(types, time_limit_seconds)
+        report = pipeline.process_events(types, time_limit_seconds, should_stop=_should_stop)
     for name, each in report.types.items():
         if each.alarm:
             logger.error("%s: %s", name, each.alarm)
@@ -102,7 +109,8 @@ def update_aggregations(
     """
     hand_over = None if self.request.called_directly else _hand_over
     with _pipeline() as pipeline:
-        return pipeline.update(names, start, end, hand_over=hand_over).as_dict()
+        report = pipeline.update(names, start, end, hand_over=hand_over, should_stop=_should_stop)
+        return report.as_dict()
 
 
 def _hand_over(name: str, intervals: Sequence[Period]) -> None:
@@ -166,6 +174,15 @@ def _pipeline() -> Iterator[Pipeline]:
         )
     with make_app().app_context():
         yield current_stats
+
+
+@worker_shutting_down.connect  # type: ignore[untyped-decorator]
+def _note_the_end(**_: Any) -> None:
+    _told_to_end[0] = 1
+
+
+def _should_stop() -> bool:
+    return _told_to_end[0] == 1
 
 
 @worker_process_shutdown.connect  # type: ignore[untyped-decorator]

@@ -37,6 +37,7 @@ class Run:
         started: when the run began, before it looked for what to do.
         clock: for waiting.
         handed_over: starts of intervals that somebody else was asked to do.
+        should_stop: asked before each interval; what is left then is pending.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Run:
         started: datetime,
         clock: Clock,
         handed_over: Sequence[str] = (),
+        should_stop: Callable[[], bool] | None = None,
     ) -> None:
         self.started = started
         self.intervals = intervals
@@ -59,7 +61,8 @@ class Run:
         self._lock = Lock()
         self._report = AggregationReport(pending=tuple(handed_over))
         self._held: list[DirtyInterval] = []
-        self._is_stopped = False
+        self._should_stop = should_stop or (lambda: False)
+        self._has_failed = False
 
     @property
     def lane(self) -> str | None:
@@ -70,7 +73,7 @@ class Run:
 
     def attempt(self, interval: DirtyInterval) -> None:
         """Do one interval, unless another run holds it or the store has failed this one."""
-        if self._is_stopped:
+        if self._has_failed or self._should_stop():
             self._add(AggregationReport(pending=(interval.label,)))
             return
         try:
@@ -79,7 +82,7 @@ class Run:
             # The other intervals would meet the same.
             text = without_title(error, self._definition.title)
             logger.error("%s: %s", self._definition.title, text)
-            self._is_stopped = True
+            self._has_failed = True
             result = AggregationReport(pending=(interval.label,), error=text)
         if result is None:
             self._held.append(interval)
@@ -98,7 +101,7 @@ class Run:
                 len(held),
                 patience_seconds,
             )
-        while held and self._clock.monotonic() < deadline:
+        while held and self._clock.monotonic() < deadline and not self._should_stop():
             self._clock.sleep(POLL_SECONDS)
             for interval in held:
                 self.attempt(interval)

@@ -88,12 +88,18 @@ class AggregationUpdate:
             generations=self._generations,
         )
 
-    def begin(self, asked: Range, hand_over: HandOver | None = None) -> Run:
+    def begin(
+        self,
+        asked: Range,
+        hand_over: HandOver | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> Run:
         """Return the dirty intervals of what readers see, to be done; then call `end`.
 
         Args:
             asked: only intervals that overlap it.
             hand_over: takes what is too much for one of several workers.
+            should_stop: asked before each interval; what is left then stays dirty.
         """
         started = self._clock.now()
         generation = self._generations.current()
@@ -104,7 +110,7 @@ class AggregationUpdate:
             intervals, rest = intervals[:INTERVALS_AT_ONCE], intervals[INTERVALS_AT_ONCE:]
             hand_over(self._definition.name, [interval.period for interval in rest])
         handed_over = [interval.label for interval in rest]
-        return self._run(generation, intervals, started, handed_over)
+        return self._run(generation, intervals, started, handed_over, should_stop)
 
     def end(self, run: Run, asked: Range, *, is_patient: bool = True) -> AggregationReport:
         """Show readers what the run did, and return its report.
@@ -235,6 +241,7 @@ class AggregationUpdate:
         intervals: Sequence[DirtyInterval],
         started: datetime,
         handed_over: Sequence[str] = (),
+        should_stop: Callable[[], bool] | None = None,
     ) -> Run:
         return Run(
             self._definition,
@@ -244,6 +251,7 @@ class AggregationUpdate:
             started=started,
             clock=self._clock,
             handed_over=handed_over,
+            should_stop=should_stop,
         )
 
     def _refuse_changes(self, generation: int) -> None:

@@ -53,11 +53,13 @@ class Aggregating:
         progress: Progress | None,
         *,
         hand_over: HandOver | None,
+        should_stop: Callable[[], bool] | None,
     ) -> UpdateReport:
         """Bring these up to what was processed; one that fails does not stop the others.
 
         The intervals of all of them are independent tasks of the same threads. With `hand_over`,
         what other workers hold is left to them; without it, this waits, at most a lease's life.
+        When it should stop, it finishes the intervals that are under way.
 
         Raises:
             InvalidParameter: start or end is no time.
@@ -69,7 +71,7 @@ class Aggregating:
             with _reporting(definition, reports):
                 asked = _range(start, end, definition.config.time_zone)
                 updating = self._updating(definition)
-                run = updating.begin(asked, hand_over)
+                run = updating.begin(asked, hand_over, should_stop)
                 begun.append((definition, updating, asked, run))
         do_all([run for *_, run in begun], threads=self._threads, progress=progress)
         for definition, updating, asked, run in begun:

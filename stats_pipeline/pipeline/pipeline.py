@@ -216,6 +216,7 @@ class Pipeline(Places):
         *,
         progress: Progress | None = None,
         hand_over: HandOver | None = None,
+        should_stop: Callable[[], bool] | None = None,
     ) -> UpdateReport:
         """Bring these aggregations (None: all) up to what was processed; report what changed.
 
@@ -226,9 +227,16 @@ class Pipeline(Places):
             progress: called with how many intervals are done, and how many there are.
             hand_over: takes what is too much for one of several workers (see
                 `AggregationUpdate.begin`).
+            should_stop: asked before each interval, as for a process that was told to end.
         """
-        definitions = self.registries.aggregations(names)
-        return self._aggregating.update(definitions, start, end, progress, hand_over=hand_over)
+        return self._aggregating.update(
+            self.registries.aggregations(names),
+            start,
+            end,
+            progress,
+            hand_over=hand_over,
+            should_stop=should_stop,
+        )
 
     def reset(
         self,

@@ -199,6 +199,38 @@ def test_a_run_that_can_hand_over_does_a_part_and_waits_for_nobody(
     assert sorted(report.pending) == [f"{days[n]}T00:00:00.000Z" for n in (0, 2, 3, 4)]
 
 
+def test_an_update_that_should_stop_finishes_what_it_is_at(make: Make, at_row: SetCall) -> None:
+    """All else stays dirty, and is what the next run does."""
+    pipeline = make(aggregator_class=CallingAggregator)
+    take(pipeline, visits(*[(f"2017-01-{day:02}T10:00:00Z", "a") for day in range(1, 20)]))
+    told = threading.Event()
+    at_row(lambda _: told.set())
+    report = pipeline.update(["pages-agg"], should_stop=told.is_set).aggregations["pages-agg"]
+    assert report.created >= 1
+    assert len(report.pending) >= 10
+    assert update(pipeline) == {"created": len(report.pending)}
+    assert len(rows(pipeline)) == 19
+
+
+def test_an_update_that_should_stop_waits_for_no_other(make: Make, at_row: SetCall) -> None:
+    """What another run holds stays dirty."""
+    clock = SystemClock()
+    holder = make(aggregator_class=CallingAggregator, clock=clock)
+    other = make(aggregator_class=CallingAggregator, clock=clock)
+    take(holder, visits(("2017-01-01T10:00:00Z", "a")))
+    pending: list[str] = []
+
+    def come_by(_: int) -> None:
+        at_row(lambda _: None)
+        answers = iter([False])
+        report = other.update(["pages-agg"], should_stop=lambda: next(answers, True))
+        pending.extend(report.aggregations["pages-agg"].pending)
+
+    at_row(come_by)
+    assert update(holder) == {"created": 1}
+    assert pending == ["2017-01-01T00:00:00.000Z"]
+
+
 class AnsweringTooLate:
     """A store that takes one bulk of rows without an answer, and does it when `do_it` is called."""
 

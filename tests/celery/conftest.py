@@ -3,9 +3,18 @@
 from collections.abc import Iterator
 
 import pytest
+from celery.signals import worker_shutting_down
 
 from stats_pipeline import tasks
 from tests.support import pipeline_of
+
+
+@pytest.fixture
+def told_to_end() -> Iterator[None]:
+    """Be as a worker that has got SIGTERM."""
+    worker_shutting_down.send(sender="a worker", sig="SIGTERM", how="Warm", exitcode=0)
+    yield
+    tasks._told_to_end[0] = 0
 
 
 @pytest.fixture

@@ -77,6 +77,22 @@ def test_a_task_does_only_what_it_is_asked_for(app: Flask) -> None:
         assert list(update_aggregations(["record-view-agg"])["aggregations"]) == ["record-view-agg"]
 
 
+def test_in_a_worker_that_ends_a_task_begins_nothing(
+    app: Flask, request: pytest.FixtureRequest
+) -> None:
+    """What was reserved is done by another worker."""
+    with app.app_context():
+        current_stats.publish("file-download", E004_EVENTS[:5])
+        process_events()
+        current_stats.publish("file-download", E004_EVENTS[5:])
+        request.getfixturevalue("told_to_end")
+        assert process_events()["taken"] == 0
+        updated = update_aggregations()
+    assert not updated["is_complete"]
+    assert updated["aggregations"]["file-download-agg"]["intervals"] == 0
+    assert len(updated["aggregations"]["file-download-agg"]["pending"]) == 1
+
+
 def test_an_unknown_name_makes_a_task_fail(app: Flask) -> None:
     """What nobody registered is an error that Celery sees."""
     with app.app_context():

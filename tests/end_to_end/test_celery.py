@@ -131,6 +131,28 @@ def test_A004_32_a_worker_killed_in_the_middle_loses_nothing_and_counts_nothing_
     assert web.dead_letters.list() == []
 
 
+def test_a_worker_that_is_told_to_end_hands_a_backlog_over(
+    web: Pipeline, settings: dict[str, str], tmp_path: Path
+) -> None:
+    """SIGTERM: it finishes the batch that it is at, and all that it does not store is free."""
+    queue_name = web.registries.event_type("file-download").queue_name
+    events = [
+        {**event, "user_id": f"{event['user_id']}-{copy}"}
+        for copy in range(3)
+        for event in many_downloads()
+    ]
+    for first in range(0, len(events), MESSAGE_EVENTS):
+        web.publish("file-download", events[first : first + MESSAGE_EVENTS])
+    with running_worker(tmp_path, settings) as worker:
+        worker.wait_until(lambda: stored(web) > 0)
+        assert worker.stop() == 0
+    left = web.queue.depth(queue_name) * MESSAGE_EVENTS
+    assert left > MANY_EVENTS, "it went on to the end of its tick"
+    assert stored(web) == len(events) - left
+    assert web.process_events().indexed == left
+    assert web.balance().is_closed
+
+
 def test_an_update_of_many_days_is_shared_by_the_workers(
     web: Pipeline, settings: dict[str, str], tmp_path: Path
 ) -> None:
