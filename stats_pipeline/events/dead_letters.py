@@ -31,6 +31,9 @@ from stats_pipeline.intervals import DAY
 from stats_pipeline.model import Event, Filter
 from stats_pipeline.names import listed
 from stats_pipeline.stores.protocol import Store
+from stats_pipeline.text import get_logger, noun
+
+logger = get_logger(__name__)
 
 #: Read by id and deleted in batches of this many.
 BATCH = 500
@@ -182,23 +185,35 @@ class DeadLetters:
         Raises:
             UnknownDeadLetter: there is none of one of these ids; nothing was done.
         """
-        return self._delete(self._chosen(ids, event_type, kind, since, before)).total()
+        chosen = self._chosen(ids, event_type, kind, since, before)
+        return sum(deleted.total() for deleted in self._delete(chosen))
 
     def expire(self, before: datetime, *, dry_run: bool = False) -> Mapping[str, int]:
         """Delete those that are older; return how many of each event type, which are lost now.
 
-        A dry run only counts them.
+        The log says so as well. A dry run only counts them.
         """
         old = self._box.find(Filter().between("time", end=before))
-        found = Counter(each.event_type for each in old) if dry_run else self._delete(old)
-        return dict(sorted(found.items()))
+        if dry_run:
+            return dict(sorted(Counter(letter.event_type for letter in old).items()))
+        expired: Counter[str] = Counter()
+        for deleted in self._delete(old):
+            expired.update(deleted)
+            # At once, since what comes after it may fail.
+            for event_type, number in deleted.items():
+                logger.error(
+                    "LOST: %d %s of %s did not get into the statistics within STATS_GRACE_DAYS",
+                    number,
+                    noun(number, "dead letter"),
+                    event_type,
+                )
+        return dict(sorted(expired.items()))
 
-    def _delete(self, letters: Iterator[DeadLetter]) -> Counter[str]:
-        deleted: Counter[str] = Counter()
+    def _delete(self, letters: Iterator[DeadLetter]) -> Iterator[Counter[str]]:
+        """Yield how many of each event type are deleted, after each batch."""
         while batch := list(islice(letters, BATCH)):
             self._box.delete(letter.id for letter in batch)
-            deleted.update(letter.event_type for letter in batch)
-        return deleted
+            yield Counter(letter.event_type for letter in batch)
 
     def _chosen(
         self,

@@ -110,7 +110,7 @@ class Drain:
     ) -> TypeReport:
         """Work until nothing is left, the time is up or it should stop; report what was done.
 
-        One batch is done in any case. Messages are acknowledged after their batch is finished; on
+        One batch is begun in any case. Messages are acknowledged after their batch is finished; on
         an error, which the report then tells, they stay in the queue.
         """
         limit_seconds = inf if time_limit_seconds is None else time_limit_seconds

@@ -174,7 +174,8 @@ class Pipeline(Places):
 
         Args:
             types: names of active event types.
-            time_limit_seconds: no batch is begun after it.
+            time_limit_seconds: no batch is begun after it. The types share it, and take turns in
+                being the first.
             progress: called with how many events are done, and how many there are at a guess.
             should_stop: asked after each batch, as for a process that was told to end.
         """

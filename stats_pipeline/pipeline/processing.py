@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -41,6 +42,9 @@ class Processing:
         self._clock = clock
         self._earliest = earliest
         self._indexers: dict[str, Indexer] = {}
+        #: Moves on with each type that had its turn. A random one is first in a new process, which
+        #: may be there for a single call.
+        self._turn = secrets.randbelow(2**31)
         #: (event type, outcome) -> events that this process has processed; threads count at the
         #: same time, so at least so many.
         self.counts: Counter[tuple[str, str]] = Counter()
@@ -52,19 +56,23 @@ class Processing:
         progress: Progress | None,
         should_stop: Callable[[], bool] | None,
     ) -> ProcessingReport:
-        """Drain these event types one after the other; one that fails does not stop the others."""
+        """Drain these event types one after the other; one that fails does not stop the others.
+
+        Where the time is limited, another type is the first each time, and they share the time:
+        what keeps coming in for one of them must not keep the others waiting for ever.
+        """
         started = self._clock.monotonic()
-        reports = {}
-        for number, definition in enumerate(definitions):
+        reports = {definition.name: TypeReport() for definition in definitions}
+        first = 0 if time_limit_seconds is None else self._turn % max(1, len(definitions))
+        for number, definition in enumerate([*definitions[first:], *definitions[:first]]):
             share = None
             if time_limit_seconds is not None:
-                # What keeps coming in for one type must not keep those after it waiting for ever.
                 left = time_limit_seconds - (self._clock.monotonic() - started)
                 share = left / (len(definitions) - number)
-            is_over = should_stop is not None and should_stop()
-            reports[definition.name] = (
-                TypeReport() if is_over else self._drain(definition, share, progress, should_stop)
-            )
+            if (share is not None and share <= 0) or (should_stop is not None and should_stop()):
+                break
+            self._turn += 1
+            reports[definition.name] = self._drain(definition, share, progress, should_stop)
         for name, report in reports.items():
             for outcome in OUTCOMES:
                 self.counts[name, outcome] += getattr(report, outcome)

@@ -16,6 +16,7 @@ from stats_pipeline.clock import ManualClock
 from stats_pipeline.errors import ConfigurationError, UnknownAggregation, UnknownEventType
 from stats_pipeline.events import drain as draining
 from stats_pipeline.model import Event
+from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.reports import Outcome
 from stats_pipeline.tasks import (
     apply_retention,
@@ -169,20 +170,11 @@ def test_a_type_that_fails_stops_no_other(
     assert pipeline.queue.depth(queue_name) == 1, "what failed waits"
 
 
-def test_a_type_under_load_starves_no_other(make_app: MakeApp, embedded: Backend) -> None:
-    """Each type gets a batch done in each tick, however little time there is."""
-    app = make_app(embedded.store_url, STATS_EVENTS={"file-download": {}, "record-view": {}})
-    with app.app_context():
-        current_stats.publish("file-download", E004_EVENTS)
-        current_stats.publish("record-view", [VIEW])
-        report = process_events(time_limit_seconds=0.0)
-    assert [each["taken"] for each in report["types"].values()] == [10, 1]
-
-
-def test_types_under_load_share_the_time(
+@pytest.fixture
+def slow_pipeline(
     make_pipeline: MakePipeline, embedded: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first type of a tick takes its part of the time, and leaves the rest to the others."""
+) -> Pipeline:
+    """Give a pipeline of two types with ten batches each, of which each takes three seconds."""
     monkeypatch.setattr(draining, "BATCH_EVENTS", 1)
     clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -197,8 +189,25 @@ def test_types_under_load_share_the_time(
     for name in ("file-download", "record-view"):
         for number in range(10):
             pipeline.publish(name, [{"event_id": str(number), "timestamp": "2025-01-01"}])
-    report = pipeline.process_events(time_limit_seconds=12)
+    return pipeline
+
+
+def test_types_under_load_share_the_time(slow_pipeline: Pipeline) -> None:
+    """The first type of a tick takes its part of the time, and leaves the rest to the others."""
+    report = slow_pipeline.process_events(time_limit_seconds=12)
     assert [each.taken for each in report.types.values()] == [2, 2]
+
+
+def test_a_type_whose_batches_take_all_the_time_starves_no_other(slow_pipeline: Pipeline) -> None:
+    """No batch is begun after the limit, so that one type had its turn; the next is another's."""
+    ticks = [slow_pipeline.process_events(time_limit_seconds=1) for _ in range(4)]
+    turns = [[each.taken for each in report.types.values()] for report in ticks]
+    assert sorted(turns[:2]) == sorted(turns[2:]) == [[0, 1], [1, 0]]
+
+
+def test_without_time_nothing_is_begun(slow_pipeline: Pipeline) -> None:
+    """Not even one batch of each type."""
+    assert slow_pipeline.process_events(time_limit_seconds=0).taken == 0
 
 
 def test_an_alarm_is_logged(app: Flask, caplog: pytest.LogCaptureFixture) -> None:

@@ -89,7 +89,9 @@ def test_A004_25_a_dead_letter_may_be_mended_as_long_as_it_is_kept(
     assert mended.process_events().indexed == 1
 
 
-def test_dead_letters_expire(pipeline: Pipeline, clock: ManualClock) -> None:
+def test_dead_letters_expire_loudly(
+    pipeline: Pipeline, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
     """Those that are older than the grace period, by event type; younger ones stay."""
     wrong = {"timestamp": "2017-12-01T10:00:00Z", "valuex": 1}
     for number in range(2):
@@ -98,7 +100,11 @@ def test_dead_letters_expire(pipeline: Pipeline, clock: ManualClock) -> None:
         clock.advance(20 * DAY_SECONDS)
     assert pipeline.apply_retention(dry_run=True).dead_letters == {"thing": 1}
     assert pipeline.dead_letters.count() == 2
+    assert caplog.text == ""
     report = pipeline.apply_retention()
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.getMessage().startswith("LOST: 1 dead letter of thing ")
     assert report.dead_letters == {"thing": 1}
     assert report.totals["dead_letters"] == 1
     assert [letter.event["event_id"] for letter in pipeline.dead_letters.list()] == ["e1"]
