@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import chain, islice
 from typing import Any
 
 from stats_pipeline.clock import Clock, format_time
 from stats_pipeline.errors import InvalidParameter, UnknownDeadLetter
+from stats_pipeline.events import tries
 from stats_pipeline.events.identity import digest
 from stats_pipeline.events.letter import (
     LONGEST_ERROR,
@@ -64,7 +64,8 @@ class DeadLetters:
         clock: Clock,
     ) -> None:
         self._box = LetterBox(store, prefix=prefix, clock=clock)
-        self._replay = Replay(self._box, publish=publish, is_active=is_active)
+        self._replay = Replay(self._box, state=store.state, publish=publish, is_active=is_active)
+        self._state = store.state
         self._clock = clock
 
     def of(self, event_type: str, event: Any, kind: Kind, error: str, stage: str) -> DeadLetter:
@@ -82,19 +83,18 @@ class DeadLetters:
         )
 
     def keep(self, letters: Sequence[DeadLetter]) -> None:
-        """Write these dead letters; what was kept before is counted as tried again."""
+        """Write these dead letters; what was kept or replayed before is counted as tried again."""
         if not letters:
             return
         unique = {letter.id: letter for letter in letters}
-        earlier = self._box.get(list(unique))
-        self._box.write(
-            [
-                replace(letter, tries=letter.tries + earlier[id_].tries)
-                if id_ in earlier
-                else letter
-                for id_, letter in unique.items()
-            ]
-        )
+        kept = self._box.get(list(unique))
+        again = [
+            letter.after(kept[id_].time, kept[id_].tries)
+            for id_, letter in unique.items()
+            if id_ in kept
+        ]
+        others = [letter for id_, letter in unique.items() if id_ not in kept]
+        self._box.write([*again, *tries.recall(self._state, others)])
 
     def prepare(self) -> None:
         """Make their index exist."""
@@ -189,7 +189,7 @@ class DeadLetters:
         return sum(deleted.total() for deleted in self._delete(chosen))
 
     def expire(self, before: datetime, *, dry_run: bool = False) -> Mapping[str, int]:
-        """Delete those that are older; return how many of each event type, which are lost now.
+        """Delete those that first died before; return how many of each event type: lost now.
 
         The log says so as well. A dry run only counts them.
         """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, Self, get_args
 
@@ -49,8 +49,8 @@ class DeadLetter:
         kind: why, as one of five words.
         error: why, in a sentence.
         stage: where, as the preprocessor's name.
-        time: when, ISO 8601 UTC.
-        tries: how often it was tried.
+        time: when that was first so, ISO 8601 UTC.
+        tries: how often it was tried, replays and redelivered messages included.
     """
 
     id: str
@@ -67,6 +67,10 @@ class DeadLetter:
         """Return the dead letter that `body` was stored of."""
         body = dict(document.body)
         return cls(**{**body, "event": json.loads(body["event"])})
+
+    def after(self, first_time: str, tries: int) -> DeadLetter:
+        """Return it with what is known of earlier tries."""
+        return replace(self, time=first_time, tries=self.tries + tries)
 
     @property
     def is_event(self) -> bool:

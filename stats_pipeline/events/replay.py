@@ -8,9 +8,11 @@ from dataclasses import replace
 from uuid import uuid4
 
 from stats_pipeline.errors import StatsError
+from stats_pipeline.events import tries
 from stats_pipeline.events.letter import DeadLetter, Replayed
 from stats_pipeline.events.letter_box import LetterBox
 from stats_pipeline.model import Event
+from stats_pipeline.stores.protocol import State
 
 #: Replayed in batches of this many.
 BATCH = 500
@@ -21,6 +23,7 @@ class Replay:
 
     Args:
         box: where they are.
+        state: where it is remembered how often their events died.
         publish: puts events into the queue of a type and returns when it has them.
         is_active: tells whether an event type has a queue to be put into.
     """
@@ -29,10 +32,12 @@ class Replay:
         self,
         box: LetterBox,
         *,
+        state: State,
         publish: Callable[[str, Sequence[Event]], None],
         is_active: Callable[[str], bool],
     ) -> None:
         self._box = box
+        self._state = state
         self._publish = publish
         self._is_active = is_active
 
@@ -65,6 +70,7 @@ class Replay:
         # and what it wrote must not be deleted here.
         copies = [replace(letter, id=uuid4().hex) for letter in letters]
         self._move(letters, copies)
+        tries.remember(self._state, letters)
         try:
             self._publish(letters[0].event_type, [letter.event for letter in letters])
         except StatsError:

@@ -1,11 +1,14 @@
 """Replay: dead letters go back into their queues, and none is lost wherever that is interrupted."""
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from stats_pipeline.errors import QueueUnavailable
+from stats_pipeline.clock import ManualClock
+from stats_pipeline.errors import InvalidEvent, QueueUnavailable
+from stats_pipeline.events import tries
 from stats_pipeline.events.dead_letters import DeadLetters
 from stats_pipeline.events.letter import DeadLetter
 from stats_pipeline.model import Event
@@ -18,6 +21,8 @@ Mend = Callable[[], tuple[Pipeline, Pipeline]]
 
 BUILD_ITEM = "stats_pipeline.events.preprocessors:build_record_unique_id"
 GOOD = {"timestamp": "2016-12-18T10:00:00.000Z", "value": 1}
+
+DAY_SECONDS = 24 * 60 * 60
 
 #: Copies are written, letters deleted, events published, copies deleted.
 STEPS = 4
@@ -85,6 +90,50 @@ def test_what_is_replayed_but_not_mended_is_a_dead_letter_again(mend: Mend) -> N
     assert broken.dead_letters.replay() == 2
     assert broken.process_events().dead == 2
     assert len(broken.dead_letters.list()) == 2
+
+
+def test_a_dead_letter_counts_replays_and_keeps_its_first_time(
+    thing_pipeline: ThingPipeline,
+) -> None:
+    """Also where something else is wrong with the event the next time."""
+    clock = ManualClock(datetime(2017, 1, 1, tzinfo=UTC))
+    fail: Any = {"preprocessors": [BUILD_ITEM], "clock": clock}
+    broken = thing_pipeline(**fail)
+    bury(broken, "one")
+    for number in (2, 3):
+        clock.advance(60)
+        broken.dead_letters.replay()
+        broken.process_events()
+        (letter,) = broken.dead_letters.list()
+        assert (letter.tries, letter.time) == (number, "2017-01-01T00:00:00.000Z")
+
+    def fail_otherwise(_: Event) -> Event:
+        raise InvalidEvent("otherwise")
+
+    other = thing_pipeline(preprocessors=[fail_otherwise], clock=clock)
+    other.dead_letters.replay()
+    assert other.process_events().dead == 1
+    (letter,) = other.dead_letters.list()
+    assert (letter.kind, letter.tries) == ("invalid", 4)
+    assert letter.time == "2017-01-01T00:00:00.000Z"
+
+
+def test_a_replayed_dead_letter_lives_no_longer_than_others(thing_pipeline: ThingPipeline) -> None:
+    """It expires by its first time, with the keys of its day; what is remembered goes later."""
+    clock = ManualClock(datetime(2017, 1, 1, tzinfo=UTC))
+    fail: Any = {"preprocessors": [BUILD_ITEM], "clock": clock}
+    broken = thing_pipeline(**fail)
+    bury(broken, "one")
+    clock.advance(29 * DAY_SECONDS)
+    broken.dead_letters.replay()
+    clock.advance(2 * DAY_SECONDS)
+    assert broken.apply_retention().dead_letters == {}
+    assert broken.process_events().dead == 1
+    assert broken.apply_retention().dead_letters == {"thing": 1}
+    assert len(list(broken.store.state.find(tries.KIND))) == 1
+    clock.advance(30 * DAY_SECONDS)
+    broken.apply_retention()
+    assert list(broken.store.state.find(tries.KIND)) == []
 
 
 def test_what_a_worker_buries_again_while_it_is_replayed_stays(mend: Mend) -> None:
