@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from math import inf
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from stats_pipeline.events.ledger import Entry, Ledger
 from stats_pipeline.events.letter import DeadLetter
 from stats_pipeline.events.messages import Received, decode
 from stats_pipeline.events.probes import Probe
+from stats_pipeline.events.trial import MANY_RETURNS, WHOLE, Trial
 from stats_pipeline.queues.protocol import Consumer, Message, Queue
 from stats_pipeline.registry import EventDefinition
 from stats_pipeline.reports import Outcome, TypeReport
@@ -26,6 +28,8 @@ logger = get_logger(__name__)
 
 Progress = Callable[[int, int], None]
 
+Index = Callable[[Sequence[Any]], Sequence[Outcome]]
+
 #: Events in one bulk: enough to be fast, little enough to be held in memory many times over.
 BATCH_EVENTS = 2_000
 
@@ -34,6 +38,11 @@ BATCH_BYTES = 8_000_000
 
 #: Of a message that is none of ours: its dead letter must fit into a request, with all escapes.
 KEPT_BYTES = 1_000_000
+
+DEADLY = (
+    "Every process that processed it ended without a word, as by a crash in a preprocessor or for "
+    "lack of memory"
+)
 
 #: Of so many events, or those of one larger batch, more dead ones than the share end the drain.
 ALARM_EVENTS = 1_000
@@ -54,6 +63,7 @@ class Batch:
 
     Attributes:
         messages: as the queue gave them.
+        is_suspect: it is one message, at which processes may have ended (see `Trial`).
         probes: test messages among them; all others follow.
         received: what each holds; its text where it is no message of ours.
         letters: the dead letter of each that is no message of ours, else None.
@@ -61,6 +71,7 @@ class Batch:
     """
 
     messages: list[Message] = field(default_factory=list)
+    is_suspect: bool = False
     probes: list[Probe] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     letters: list[DeadLetter | None] = field(default_factory=list)
@@ -89,7 +100,7 @@ class Drain:
         queue: where they come from.
         dead_letters: where messages go that are none of ours.
         ledger: where every finished message is entered.
-        state: where probes are answered.
+        state: where probes are answered, and trials are written down.
         clock: for the time limit.
     """
 
@@ -133,9 +144,11 @@ class Drain:
     def _batches(self) -> Iterator[tuple[TypeReport, int]]:
         """Yield what became of each batch, and of how many messages it was."""
         judged = TypeReport()
+        suspects: list[Message] = []
         with self.queue.consume(self.definition.queue_name) as consumer:
-            while (batch := self._gather(consumer)).messages:
-                report = TypeReport.of_outcomes(self._finish(batch))
+            while (batch := self._gather(consumer, suspects)).messages:
+                finish = self._try if batch.is_suspect else self._finish
+                report = TypeReport.of_outcomes(finish(batch))
                 consumer.acknowledge(batch.messages)
                 # A batch of small messages has too few events to be judged alone.
                 judged += report
@@ -143,18 +156,26 @@ class Drain:
                 if judged.taken >= ALARM_EVENTS:
                     judged = TypeReport()
 
-    def _gather(self, consumer: Consumer) -> Batch:
+    def _gather(self, consumer: Consumer, suspects: list[Message]) -> Batch:
+        """Return the next batch; a suspect that ends it waits in the list, and is the next one."""
         batch = Batch()
-        while not batch.is_full and (message := consumer.take()) is not None:
-            batch.messages.append(message)
-            batch.size_bytes += len(message.body)
-            if probe := probes.read(message.body):
-                batch.probes.append(probe)
+        while not (batch.is_full or suspects) and (message := consumer.take()) is not None:
+            if message.returned >= MANY_RETURNS:
+                suspects.append(message)
             else:
-                self._read(message.body, batch)
+                self._read(message, batch)
+        if suspects and not batch.messages:
+            batch.is_suspect = True
+            self._read(suspects.pop(), batch)
         return batch
 
-    def _read(self, body: bytes, batch: Batch) -> None:
+    def _read(self, message: Message, batch: Batch) -> None:
+        body = message.body
+        batch.messages.append(message)
+        batch.size_bytes += len(body)
+        if probe := probes.read(body):
+            batch.probes.append(probe)
+            return
         try:
             batch.add(decode(body))
         except ValueError as error:
@@ -163,11 +184,39 @@ class Drain:
             letter = self.dead_letters.of(name, text, "undecodable", str(error), "queue")
             batch.add(Received([text]), letter)
 
-    def _finish(self, batch: Batch) -> list[Outcome]:
+    def _try(self, batch: Batch) -> list[Outcome]:
+        """Finish a message that came back many times, but for events that end every process."""
+        (message,) = batch.messages
+        trial = Trial(self.state, self.definition.queue_name, message.body, self.clock)
+        if trial.is_deadly(WHOLE):
+            outcomes = self._finish(batch, partial(self._index_each, trial))
+        else:
+            with trial.of(WHOLE):
+                outcomes = self._finish(batch)
+        trial.close()
+        return outcomes
+
+    def _index_each(self, trial: Trial, events: Sequence[Any]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for position, event in enumerate(events):
+            part = str(position)
+            if trial.is_deadly(part):
+                letter = self.dead_letters.of(
+                    self.definition.name, event, "preprocessor", DEADLY, "process"
+                )
+                logger.error("%s: dead letter %s: %s", self.definition.title, letter.id, DEADLY)
+                self.dead_letters.keep([letter])
+                outcomes.append(Outcome("dead"))
+            else:
+                with trial.of(part):
+                    outcomes += self.indexer.index([event])
+        return outcomes
+
+    def _finish(self, batch: Batch, index: Index | None = None) -> list[Outcome]:
         """Do what must be done before the acknowledgement; return what became of each event."""
         pairs = list(zip(batch.received, batch.letters, strict=True))
         events = [event for received, letter in pairs if not letter for event in received.events]
-        indexed = iter(self.indexer.index(events))
+        indexed = iter((index or self.indexer.index)(events))
         self.dead_letters.keep([letter for letter in batch.letters if letter])
         outcomes: list[Outcome] = []
         entries: list[Entry] = []

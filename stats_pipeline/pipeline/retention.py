@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from stats_pipeline.clock import format_time
 from stats_pipeline.errors import StatsError
-from stats_pipeline.events import probes, tries
+from stats_pipeline.events import probes, trial, tries
 from stats_pipeline.events.salts import destroy_salts
 from stats_pipeline.pipeline.sealing import Sealed, Sealing
 from stats_pipeline.reports import RetentionReport
@@ -134,6 +134,7 @@ def _remains(run: _Run) -> Mapping[str, int]:
     if not run.dry_run:
         state, spool = run.pipeline.store.state, run.pipeline.spool
         probes.forget_answers(state, before=run.now - PROBES_KEPT)
+        trial.forget(state, before=run.before)
         # What was replayed may still wait, for about as long as anything may.
         tries.forget(state, before=run.before - (run.now - run.before))
         # Also where nothing was destroyed now: what was, the last time, may only now be removed.

@@ -18,10 +18,17 @@ Seen = TypeVar("Seen")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Be one message that a consumer holds until it acknowledges or lets go of it."""
+    """Be one message that a consumer holds until it acknowledges or lets go of it.
+
+    Attributes:
+        body: its bytes.
+        tag: how the queue knows it.
+        returned: how often it came back to the queue; at least as often as a holder of it died.
+    """
 
     body: bytes
     tag: Any
+    returned: int = 0
 
 
 class Consumer(Protocol):

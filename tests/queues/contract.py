@@ -234,6 +234,25 @@ class QueueContract:
         wait_until(is_all_delivered, timeout_seconds=WITHIN_SECONDS)
         assert sorted(got) == [b"a", b"b", b"c"]
 
+    def test_a_message_tells_how_often_it_came_back_from_the_dead(
+        self, queue: Queue, queue_url: str, name: str
+    ) -> None:
+        """So that one which kills its holders can be known."""
+        queue.publish(name, [b"a", b"b", b"c"])
+        with queue.consume(name) as consumer:
+            first = consumer.take()
+            assert first is not None
+            assert first.returned == 0
+        for deaths in (1, 2):
+            with other_process("hold", queue_url, name) as process:
+                process.kill()
+                process.wait()
+            has_depth(queue, name, 3)
+            with queue.consume(name) as consumer:
+                message = consumer.take()
+                assert message is not None
+                assert message.returned >= deaths
+
     def test_what_a_killed_process_published_is_in_the_queue(
         self, queue: Queue, queue_url: str, name: str
     ) -> None:

@@ -62,7 +62,7 @@ class AmqpConsumer:
         # py-amqp gives an empty body as text.
         body = message.body or b""
         self._held[message.delivery_tag] = len(body)
-        return Message(body, message.delivery_tag)
+        return Message(body, message.delivery_tag, _returned(message))
 
     def acknowledge(self, messages: Sequence[Message]) -> None:
         """Remove these messages from the queue for good; durable when it returns.
@@ -137,3 +137,11 @@ class AmqpConsumer:
         # This command has an answer, after all that came before it. It changes nothing: the limit
         # is for consumers that begin after it.
         self._channel.basic_qos(prefetch_size=0, prefetch_count=FIRST_HELD, a_global=False)
+
+
+def _returned(message: Any) -> int:
+    """Return how often a quorum queue says that it got the message back."""
+    headers = message.properties.get("application_headers") or {}
+    count = headers.get("x-delivery-count")
+    # A stranger may have written anything.
+    return count if type(count) is int else 0

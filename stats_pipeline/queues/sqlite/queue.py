@@ -30,16 +30,17 @@ _TABLES = (
     "create table if not exists _queues (name text primary key)",
     """create table if not exists _messages (
         id integer primary key autoincrement,
-        queue text not null, owner text, held_until integer, body blob not null, published integer
+        queue text not null, owner text, held_until integer, body blob not null, published integer,
+        returned integer
     )""",
     "create index if not exists _messages_free on _messages (queue, id) where owner is null",
     """create index if not exists _messages_held on _messages (queue, owner, held_until)
         where owner is not null""",
 )
 
-#: When it was published, in milliseconds since 1970. Null where a version before this one wrote
-#: it: such a message is as old as the first look at its age.
-_ADDED_COLUMNS = (("_messages", "published", "integer"),)
+#: When it was published, in milliseconds since 1970, and how often a holder was lost. Null where a
+#: version before this one wrote it: such a message is as old as the first look at its age.
+_ADDED_COLUMNS = (("_messages", "published", "integer"), ("_messages", "returned", "integer"))
 
 #: Expired in batches of this many, so that nobody waits for long.
 _EXPIRED_AT_ONCE = 1_000
@@ -220,7 +221,9 @@ class SqliteConsumer:
         # Not durable, and so without a wait for the disk: what a power failure undoes is that a
         # message was held by a process which that power failure ended.
         with self._database.write(durable=False) as connection:
-            row = connection.execute(f"select id, body {_FREE}", (self._name,)).fetchone()
+            row = connection.execute(
+                f"select id, body, coalesce(returned, 0) {_FREE}", (self._name,)
+            ).fetchone()
             if row is None:
                 return None
             connection.execute(
@@ -228,7 +231,7 @@ class SqliteConsumer:
                 (self._owner, held_until, row[0]),
             )
         self._held.add(row[0])
-        return Message(body=row[1], tag=row[0])
+        return Message(body=row[1], tag=row[0], returned=row[2])
 
 
 def _used_bytes(connection: sqlite3.Connection) -> int:
@@ -262,7 +265,8 @@ def _free_lost(database: Database, name: str, clock: Clock) -> bool:
         return False
     with database.write(durable=False) as connection:
         connection.executemany(
-            "update _messages set owner = null where queue = ? and owner = ? and held_until <= ?",
+            "update _messages set owner = null, returned = coalesce(returned, 0) + 1 "
+            "where queue = ? and owner = ? and held_until <= ?",
             lost,
         )
     return True
