@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from stats_pipeline.errors import ConfigurationError
 from stats_pipeline.ext import StatsPipeline
 from stats_pipeline.importing import FAILURES, reason_of
-from stats_pipeline.settings import from_environment
+from stats_pipeline.settings import from_environment, hide_secrets
 
 #: All that is shipped is active; STATS_EVENTS of the configuration takes its place.
 EVENT_TYPES = ("access-log", "crash-report", "file-download", "heartbeat", "record-view")
@@ -44,6 +44,7 @@ def create_app(
         _read_file(app, Path(config_file))
     app.config.update(from_environment(os.environ))
     app.config.update(config or {})
+    hide_secrets(app.config)
     StatsPipeline(app)
     url_prefix = app.extensions["stats_pipeline"].settings["STATS_URL_PREFIX"]
     if url_prefix is not None:

@@ -7,7 +7,7 @@ is not in the table is refused with the nearest valid one.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
@@ -17,7 +17,7 @@ from typing import Any
 from stats_pipeline.agents import KNOWN_PEOPLE, read_allowed, read_list
 from stats_pipeline.clock import EPOCH, parse_time
 from stats_pipeline.errors import ConfigurationError, nearest
-from stats_pipeline.urls import FILE_SUFFIX, read_secret, server_url, without_password
+from stats_pipeline.urls import FILE_SUFFIX, SecretUrl, read_secret, server_url, without_password
 
 PREFIX = "STATS_"
 
@@ -311,6 +311,14 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             except (ValueError, RecursionError):
                 found[key] = text
     return found
+
+
+def hide_secrets(configuration: MutableMapping[str, Any]) -> None:
+    """Let the `repr` of this configuration show no password."""
+    for setting in SETTINGS:
+        value = configuration.get(setting.name)
+        if setting.is_secret and isinstance(value, str):
+            configuration[setting.name] = SecretUrl(value)
 
 
 def _read_secret(variable: str, path: str) -> str:

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from scripts.services.server import free_ports
+from stats_pipeline.app import create_app
 from stats_pipeline.cli.script import script
 from tests.celery.workers import environment, run_celery
 from tests.security.conftest import ESCAPED_PASSWORD, assert_no_password
@@ -75,6 +77,30 @@ def test_a_command_says_where_a_server_is_and_no_password(
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert "stats:***@127.0.0.1" in result.output
     assert_no_password(result.output + everything_logged.getvalue())
+
+
+@pytest.mark.parametrize("way", ["environment", "secret file", "config", "config file"])
+def test_the_configuration_of_the_app_shows_no_password(
+    way: str, nowhere: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tools that report errors show it, however it came in; what connects gets all of it."""
+    name = "STATS_BROKER_URL"
+    url, file = nowhere[name], tmp_path / "file"
+    options: dict[str, Any] = {}
+    if way == "environment":
+        monkeypatch.setenv(name, url)
+    elif way == "secret file":
+        file.write_text(url)
+        monkeypatch.setenv(f"{name}_FILE", str(file))
+    elif way == "config":
+        options["config"] = {name: url}
+    else:
+        file.write_text(f"{name} = {url!r}")
+        options["config_file"] = file
+    app = create_app(**options)
+    assert_no_password(repr(app.config))
+    assert "stats:***@127.0.0.1" in repr(app.config)
+    assert app.config[name] == url
 
 
 def test_celery_report_and_the_banner_of_a_worker_show_no_password(
