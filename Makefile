@@ -43,8 +43,10 @@ test-slow: install ## Run the tests that take minutes
 coverage: install ## Run the tests and say which lines and branches they leave out
 	$(WITH_SERVICES) $(VENV)/bin/pytest -m "not slow" --cov --cov-report=term $(TEST_ARGS)
 
-check: lint audit ## Lint, audit and the fast tests
+check: lint ## Lint, the fast tests and the audit
 	$(VENV)/bin/pytest -q -n auto -m "not servers and not processes and not slow" $(TEST_ARGS)
+	@# Last, so that nobody overlooks that it could not be done.
+	$(VENV)/bin/python -m scripts.audit $(AUDIT_ARGS)
 
 lint: install ## Style, types, layers and spelling, in seconds
 	$(VENV)/bin/ruff check
