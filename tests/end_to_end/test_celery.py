@@ -10,7 +10,7 @@ import pytest
 
 from stats_pipeline import Filter
 from stats_pipeline.pipeline import Pipeline
-from stats_pipeline.tasks import beat_schedule
+from stats_pipeline.tasks import EXPIRES_AT_SHARE, beat_schedule
 from tests.celery.workers import call_task, running_worker, worker_settings
 from tests.docs.blocks import blocks_of
 from tests.support import BROWSER, E004_EVENTS, Backend, MakePipeline
@@ -65,7 +65,8 @@ def prefixed(prefix: str, settings: Mapping[str, str]) -> dict[str, str]:
 
 def settings_of_celery(settings: Mapping[str, str]) -> dict[str, str]:
     """Return the settings of the host's Celery app: soon due, and its processes end at once."""
-    update = {**beat_schedule["stats-update-aggregations"], "schedule": 1.0}
+    soon = {"schedule": 1.0, "options": {"expires": EXPIRES_AT_SHARE}}
+    update = {**beat_schedule["stats-update-aggregations"], **soon}
     return {
         "CELERY__task_default_queue": f"{settings['STATS_INDEX_PREFIX']}host",
         "CELERY__beat_schedule": json.dumps({**beat_schedule, "stats-update-aggregations": update}),
@@ -182,6 +183,8 @@ def test_a_hosts_own_celery_app_does_the_work_by_its_schedule(
         if block.title:
             block.write_into(tmp_path)
     assert [f"$ celery -A {HOST} worker -B\n"] == [b.text for b in page if b.language == "console"]
+    # Else a query may meet the index of the state before Elasticsearch has made its shard.
+    assert web.process_events().taken == 0
     settings = prefixed("FLASK", {**settings, **settings_of_celery(settings)})
     with running_worker(tmp_path, settings, celery_app=HOST) as worker:
         call_task(tmp_path, settings, "host.download", celery_app=HOST)
