@@ -30,6 +30,8 @@ DAYS = 30
 #: Of each day; with the days that makes 250,000 rows.
 VALUES = 8_334
 KILLS = 10
+#: With what is under way when it is killed, ten times this is most of the month and not all of it.
+DAYS_BETWEEN_KILLS = 2
 PUBLISHED_AT_ONCE = 20_000
 AGGREGATIONS = {
     name: {"metrics": {"volume": ["sum", "size"]}} for name in ("killed-agg", "calm-agg")
@@ -75,33 +77,40 @@ def test_a_million_events_and_an_update_killed_ten_times(
     update = [sys.executable, "-m", __spec__.name, json.dumps(settings), str(tmp_path)]
     began = time.monotonic()
     steps = finish(update, "calm-agg", capsys)
-    assert steps == [(number, DAYS) for number in range(1, DAYS + 1)]
-    # Together less than the whole takes, so that there is something left to kill each time.
-    longest_seconds = (time.monotonic() - began) / KILLS
-    waits_seconds = [random.uniform(0.2, 1) * longest_seconds for _ in range(KILLS)]
-    for wait_seconds in waits_seconds:
-        process = subprocess.Popen([*update, "killed-agg"], stdout=subprocess.DEVNULL)
-        time.sleep(wait_seconds)  # any moment will do: it is killed wherever it is
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL, "there was nothing left to kill"
+    assert steps == [f"{number} of {DAYS}" for number in range(1, DAYS + 1)]
+    day_seconds = (time.monotonic() - began) / DAYS
+    for _ in range(KILLS):
+        kill([*update, "killed-agg"], random.uniform(0, 2) * day_seconds)
+    left = fingerprint(pipeline, "killed-agg")[0]
+    assert DAYS * VALUES / 2 < left < DAYS * VALUES, "the kills should be spread over the run"
     steps = finish(update, "killed-agg", capsys)
-    assert steps[-1][0] == steps[-1][1] == len(steps)
+    assert steps[-1] == f"{len(steps)} of {len(steps)}"
     found, expected = fingerprint(pipeline, "killed-agg"), fingerprint(pipeline, "calm-agg")
-    assert found == expected, f"killed after {waits_seconds}"
+    assert found == expected
     assert found[:2] == (DAYS * VALUES, EVENTS)
 
 
-def finish(
-    update: Sequence[str], name: str, capsys: pytest.CaptureFixture[str]
-) -> list[tuple[int, int]]:
+def kill(update: Sequence[str], wait_seconds: float) -> None:
+    """Kill an update so long after some days are done, wherever it is then."""
+    with subprocess.Popen(update, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for _ in range(DAYS_BETWEEN_KILLS):
+            assert " of " in process.stdout.readline()
+        time.sleep(wait_seconds)  # any moment will do
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL, "there was nothing left to kill"
+
+
+def finish(update: Sequence[str], name: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """Let the update come to its end, and return how it told its progress."""
     done = subprocess.run([*update, name], check=True, stdout=subprocess.PIPE, text=True)
-    told: dict[str, Any] = json.loads(done.stdout)
+    *steps, last = done.stdout.splitlines()
+    told: dict[str, Any] = json.loads(last)
     peak = f"peak {told['peak_bytes'] / 2**20:.0f} MiB"
     # Also without -s, since the peak is what somebody runs this for.
     with capsys.disabled():
         sys.stdout.write(f"\n{name}: {told['created']:,} rows created, {peak}\n")
-    return [(done, of) for done, of in told["progress"]]
+    return steps
 
 
 def take_all(pipeline: Pipeline) -> None:
@@ -112,22 +121,26 @@ def take_all(pipeline: Pipeline) -> None:
         pipeline.process_events()
 
 
+def tell(done: int, of: int) -> None:
+    """Print the progress, at once."""
+    sys.stdout.write(f"{done} of {of}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
-    """Update and say what was created, how it told its progress, and this process's peak of memory.
+    """Update, tell the progress, and say what was created and this process's peak of memory.
 
     What a killed run has made suspect stays dirty for a day, and its rows are right.
     """
     backend, folder, name = json.loads(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     configuration = {**backend, **host_settings(folder, aggregations=AGGREGATIONS)}
     pipeline = Pipeline(read_settings(configuration), instance_path=str(folder))
-    steps: list[tuple[int, int]] = []
-    report = pipeline.update([name], progress=lambda done, of: steps.append((done, of)))
+    report = pipeline.update([name], progress=tell)
     pipeline.close()
     own = report.aggregations[name]
     if own.error:
         raise SystemExit(own.error)
-    told = {"created": own.created, "progress": steps, "peak_bytes": peak_bytes()}
-    sys.stdout.write(json.dumps(told))
+    sys.stdout.write(json.dumps({"created": own.created, "peak_bytes": peak_bytes()}))
 
 
 if __name__ == "__main__":
