@@ -149,6 +149,9 @@ GROUPABLE = frozenset({"keyword", "long", "integer", "short", "byte", "boolean",
 WHOLE_NUMBERS = frozenset({"long", "integer", "short", "byte"})
 NUMBERS = WHOLE_NUMBERS | {"double", "float"}
 
+#: Types that extremes can be taken of.
+ORDERED = NUMBERS | {"date"}
+
 
 def one_value(field_type: str, value: Any) -> Any:
     """Return a value in the one form in which a field of that type is stored.

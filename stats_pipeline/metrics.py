@@ -40,12 +40,12 @@ class Unique(_OfField):
 
 @dataclass(frozen=True, slots=True)
 class Min(_OfField):
-    """Keep the smallest value of a numeric field; null where no event has it."""
+    """Keep the smallest number or earliest date of a field; null where no event has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Max(_OfField):
-    """Keep the largest value of a numeric field; null where no event has it."""
+    """Keep the largest number or latest date of a field; null where no event has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stats_pipeline.errors import DefinitionError, nearest
-from stats_pipeline.fields import NUMBERS
+from stats_pipeline.fields import NUMBERS, ORDERED
 from stats_pipeline.metrics import Count, Max, Metric, Min, Sum, Unique
 from stats_pipeline.queries.reading import Rows
 from stats_pipeline.sketches import BOUND
@@ -79,13 +79,18 @@ class Tally:
                     value if so_far is None else _put_together(metric.kind, so_far, value)
                 )
 
-    def number(self, metric: RowMetric) -> float | None:
-        """Return the number: 0 for a sum over no rows, None for a mean or extreme of nothing."""
+    def number(self, metric: RowMetric) -> float | str | None:
+        """Return the number: 0 for a sum over no rows, None for a mean or extreme of nothing.
+
+        The extreme of a date is text in ISO 8601.
+        """
         value = self.values.get(metric.name)
         if metric.kind in ("sum", "unique"):
             return float(value or 0)
         if value is None or not self.rows:
             return None
+        if isinstance(value, str):
+            return value
         return float(value) / self.rows if metric.kind == "mean" else float(value)
 
 
@@ -105,10 +110,12 @@ def check_against_rows(metrics: Sequence[RowMetric], rows: Rows, *, owner: str) 
             raise DefinitionError(
                 f"{where}: rows have no field {metric.field!r}{nearest(metric.field, rows.types)}"
             )
-        if rows.types[metric.field] not in NUMBERS:
+        # Buckets are sorted and drawn by their value.
+        is_extreme = metric.kind in ("min", "max") and metric.name != "value"
+        if rows.types[metric.field] not in (ORDERED if is_extreme else NUMBERS):
             raise DefinitionError(
                 f"{where}: {metric.field!r} has the type {rows.types[metric.field]}, which is no "
-                "number"
+                "number" + (" or date" if is_extreme else "")
             )
         is_unique = isinstance(rows.metrics.get(metric.field), Unique)
         if metric.kind == "unique" and not is_unique:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from stats_pipeline.errors import DefinitionError, nearest
-from stats_pipeline.fields import FILTERABLE, GROUPABLE, NUMBERS, from_text, one_value
+from stats_pipeline.fields import FILTERABLE, GROUPABLE, NUMBERS, ORDERED, from_text, one_value
 from stats_pipeline.metrics import First, Last, Max, Mean, Metric, Min, Sum, Unique, sketch_field
 from stats_pipeline.model import Where
 from stats_pipeline.registry.config import AggregatorConfig
@@ -55,8 +55,10 @@ def _check_metric(metric: Metric, types: Mapping[str, str], what: str) -> None:
     if metric.where is not None:
         _check_field(metric.where.field, types, FILTERABLE, what, "can be filtered by")
         _check_values(metric.where, types[metric.where.field], what)
-    if isinstance(metric, Sum | Min | Max | Mean):
+    if isinstance(metric, Sum | Mean):
         _check_field(metric.field, types, NUMBERS, what, "is a number")
+    elif isinstance(metric, Min | Max):
+        _check_field(metric.field, types, ORDERED, what, "is a number or a date")
     elif isinstance(metric, Unique):
         _check_field(metric.field, types, GROUPABLE, what, "can be told apart exactly")
     elif isinstance(metric, First | Last):

@@ -25,6 +25,8 @@ METRICS = {
     "smallest": Min("size"),
     "largest": Max("score"),
     "kinds": Count(where=Where("kind", include=["a"])),
+    "first_seen": Min("timestamp"),
+    "last_b_seen": Max("timestamp", where=Where("kind", include=["b"])),
 }
 LONG = {"metrics": METRICS, "copy_fields": {"last_kind": "kind"}, "index_interval": "year"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from stats_pipeline.clock import format_time, parse_time
 from stats_pipeline.intervals import IntervalName, period_of
-from stats_pipeline.metrics import Mean, Metric, Sum, Unique
+from stats_pipeline.metrics import Mean, Metric, Min, Sum, Unique
 from stats_pipeline.queries.annotations import Annotations
 from stats_pipeline.queries.reading import Reader, Rows, reading
 from stats_pipeline.stores.protocol import Put, Store, Verdict
@@ -28,12 +28,14 @@ TYPES = {
     "unique_count": "long",
     "unique_count_sketch": "binary",
     "mean_size": "double",
+    "first_seen": "date",
     "note": "text",
 }
 METRICS: Mapping[str, Metric] = {
     "volume": Sum("size"),
     "unique_count": Unique("visitor_id"),
     "mean_size": Mean("size"),
+    "first_seen": Min("timestamp"),
 }
 AS_OF = datetime(2016, 12, 20, 6, tzinfo=UTC)
 

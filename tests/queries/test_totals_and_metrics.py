@@ -6,7 +6,7 @@ import pytest
 
 from stats_pipeline.errors import DefinitionError
 from stats_pipeline.queries import DateHistogramQuery, TermsQuery, TotalsQuery
-from tests.queries.rows import RowsOfDownloads
+from tests.queries.rows import RowsOfDownloads, numbers
 
 CONFIG: dict[str, Any] = {
     "index": "stats-file-download",
@@ -83,6 +83,34 @@ def test_an_empty_bucket_has_no_extremes(downloads: RowsOfDownloads) -> None:
     assert buckets[2]["most"] is None
 
 
+def test_extremes_of_dates_are_texts(downloads: RowsOfDownloads) -> None:
+    """In totals, in buckets of a value and in those that several rows make up; null of nothing."""
+    downloads.write(
+        {"timestamp": "2016-12-16", "file_id": "a", "first_seen": "2016-12-16T10:00:00.000Z"},
+        {"timestamp": "2016-12-17", "file_id": "b", "first_seen": "2016-12-17T09:00:00.000Z"},
+        {"timestamp": "2016-12-19", "file_id": "a", "first_seen": "2016-12-19T08:00:00.000Z"},
+        {"timestamp": "2016-12-20", "file_id": "c"},
+    )
+    metrics = {"first": ("min", "first_seen"), "last": ("max", "first_seen")}
+    config: dict[str, Any] = {"index": "stats-x", "metric_fields": metrics}
+    total = downloads.run(TotalsQuery("totals", **config))
+    assert total["first"] == "2016-12-16T10:00:00.000Z"
+    assert total["last"] == "2016-12-19T08:00:00.000Z"
+    by_file = TermsQuery("terms", aggregated_fields=["file_id"], **config)
+    assert numbers(downloads.run(by_file), "key", "last") == {
+        "a": "2016-12-19T08:00:00.000Z",
+        "b": "2016-12-17T09:00:00.000Z",
+        "c": None,
+    }
+    answer = downloads.run(DateHistogramQuery("histogram", **config), interval="week")
+    assert numbers(answer, number="first") == {
+        "2016-12-12": "2016-12-16T10:00:00.000Z",
+        "2016-12-19": "2016-12-19T08:00:00.000Z",
+    }
+    days = downloads.run(DateHistogramQuery("histogram", **config), interval="day")
+    assert numbers(days, number="first")["2016-12-18"] is None
+
+
 def test_W15_added_unique_counts_are_marked_as_approximate(downloads: RowsOfDownloads) -> None:
     """A visitor of two rows counts twice in their sum, so the answer says so."""
     downloads.write(
@@ -135,7 +163,9 @@ def test_metric_fields_that_rows_can_not_give_are_refused(spec: Any, message: st
     ("spec", "message"),
     [
         (("sum", "volumes"), "did you mean 'volume'"),
-        (("max", "file_key"), "no number"),
+        (("max", "file_key"), "no number or date"),
+        (("sum", "first_seen"), "has the type date, which is no number$"),
+        (("mean", "first_seen"), "has the type date, which is no number$"),
         (("mean", "mean_size"), "a mean is taken of counts"),
         (("unique", "volume"), "no unique count of the rows"),
         (("unique", "uniqe_count"), "did you mean 'unique_count'"),
@@ -147,4 +177,11 @@ def test_metric_fields_that_these_rows_lack_are_refused(
     """A field that is missing, no number, or not in every row gives an error, no number."""
     query = TotalsQuery("totals", index="stats-x", metric_fields={"number": spec})
     with pytest.raises(DefinitionError, match=message):
+        downloads.run(query)
+
+
+def test_a_value_is_a_number(downloads: RowsOfDownloads) -> None:
+    """Buckets are sorted and drawn by it, so it is no date, not even an extreme of dates."""
+    query = TotalsQuery("t", index="stats-x", metric_fields={"value": ("min", "first_seen")})
+    with pytest.raises(DefinitionError, match="'value': 'first_seen' has the type date"):
         downloads.run(query)

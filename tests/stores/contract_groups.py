@@ -192,6 +192,22 @@ class GroupContract:
         assert group.values == {"sum": 100 * 2**40 + 4950, "min": 2**40, "max": 2**40 + 99}
         assert {type(value) for value in group.values.values()} == {int}
 
+    def test_extremes_of_dates_are_dates(self, store: Store, index: str, write: Write) -> None:
+        """To the millisecond, before 1970 as well; of the documents that have the field."""
+        times = ["1969-12-31T23:59:59.999Z", "2016-12-18T10:00:00.001Z", "2016-12-18T10:00:00.000Z"]
+        write(index, {f"k{n}": {"seen": time, "size": n} for n, time in enumerate(times)})
+        write(index, {"k9": {"size": 9}})
+        asked: dict[str, Metric] = {
+            "min": Min("seen"),
+            "max": Max("seen"),
+            "later": Min("seen", where=Where("size", exclude=[0])),
+            "none": Max("seen", where=Where("size", include=[9])),
+        }
+        with store.snapshot([index]) as snapshot:
+            (group,) = snapshot.groups(Filter(), [], asked)
+        expected = {"min": times[0], "max": times[1], "later": times[2], "none": None}
+        assert group.values == expected
+
     def test_first_and_last_go_by_time_then_event_id(
         self, store: Store, index: str, write: Write
     ) -> None:

@@ -44,7 +44,11 @@ def metrics(draw: st.DrawFn) -> Metric:
         return Count(where=condition)
     if kind is Unique:
         return Unique(draw(st.sampled_from(GROUPABLE)), where=condition)
-    any_field = [*NUMERIC, "path", "is_robot", "seen"]
-    field = draw(st.sampled_from(any_field if kind in (First, Last) else NUMERIC))
+    fields = NUMERIC
+    if kind in (Min, Max):
+        fields = [*NUMERIC, "seen"]
+    elif kind in (First, Last):
+        fields = [*NUMERIC, "path", "is_robot", "seen"]
+    field = draw(st.sampled_from(fields))
     metric: Metric = kind(field, where=condition)
     return metric

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-from stats_pipeline import Count, First, Where
+from stats_pipeline import Count, Min, Where
 
 #: Short name, for names of aggregations and queries -> field of the events.
 DIMENSIONS = {"build": "build_fingerprint", "radio": "radio_version"}
@@ -79,8 +79,9 @@ def register_queries() -> list[dict[str, Any]]:
     return [*map(_versions, DIMENSIONS), *(_histogram(*of) for of in product(COUNTERS, DIMENSIONS))]
 
 
-def _dates(interval: str) -> dict[str, First]:
-    return {"first_seen": First("timestamp")} if interval == "all" else {}
+def _dates(interval: str) -> dict[str, Min]:
+    # The least of its days': so all time follows from days, and reports need not be kept for it.
+    return {"first_seen": Min("timestamp")} if interval == "all" else {}
 
 
 def _versions(short: str) -> dict[str, Any]:

@@ -55,8 +55,10 @@ class VersionsQuery:
                 aggregation=aggregation,
                 aggregated_fields=[dimension],
                 optional_filters={dimension: dimension},
-                metric_fields={counter: ("sum", counter) for counter in own},
-                copy_fields={"first_seen": "first_seen"},
+                metric_fields={
+                    "first_seen": ("min", "first_seen"),
+                    **{counter: ("sum", counter) for counter in own},
+                },
                 annotations={dimension: [RELEASED_ON, *FLAGS]},
             )
             for aggregation, own in counters.items()
