@@ -30,6 +30,8 @@ class LazyGroup(click.Group):
     def __init__(
         self, *args: Any, lazy: Mapping[str, str | click.Command], path: str = "", **kwargs: Any
     ) -> None:
+        # So that it is `invoke` that refuses to have none, and can name the commands.
+        kwargs |= {"invoke_without_command": True, "subcommand_metavar": "COMMAND [ARGS]..."}
         super().__init__(*args, **kwargs)
         self._lazy = dict(lazy)
         self._path = path
@@ -59,13 +61,6 @@ class LazyGroup(click.Group):
             ctx.fail(f"No such command {name!r}{nearest(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the options; without any argument the help is what was asked for."""
-        if not args:
-            click.echo(ctx.get_help(), color=ctx.color)
-            ctx.exit()
-        return super().parse_args(ctx, args)
-
     def make_context(
         self,
         info_name: str | None,
@@ -78,9 +73,12 @@ class LazyGroup(click.Group):
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what goes wrong is said in one line."""
+        """Run the command; what goes wrong is said in one line, also that there is none."""
         with one_line_errors():
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            if ctx.invoked_subcommand is None:
+                ctx.fail(f"Missing command; there are: {', '.join(self.list_commands(ctx))}")
+            return result
 
     def _entry_points(self) -> dict[str, str]:
         prefix = f"{self._path}." if self._path else ""

@@ -92,11 +92,20 @@ def test_a_broken_command_is_named_and_hurts_no_other(plug_in: None, name: str, 
     assert result.stderr.count("\n") == 1
 
 
-def test_without_arguments_a_group_shows_its_help() -> None:
-    """Nothing was wrong, so it ends with 0."""
-    result = CliRunner().invoke(group(), [])
-    assert result.exit_code == 0
-    assert result.stdout.startswith("Usage: ")
+@pytest.mark.parametrize(
+    ("arguments", "named"), [([], ("events", "update")), (["events"], ("weekly",))]
+)
+def test_A000_01_without_a_command_the_commands_are_named(
+    plug_in: None, arguments: list[str], named: tuple[str, ...]
+) -> None:
+    """It is an error, at the top and in a group; help is what was asked for with --help only."""
+    result = CliRunner().invoke(group(), arguments)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+    assert "Missing command; there are: " in result.stderr
+    assert all(f" {name}" in result.stderr for name in named)
+    shown = CliRunner().invoke(group(), [*arguments, "--help"])
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("Usage: ")
 
 
 @pytest.mark.parametrize(
