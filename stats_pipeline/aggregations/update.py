@@ -91,6 +91,8 @@ class AggregationUpdate:
     def begin(
         self,
         asked: Range,
+        *,
+        started: datetime,
         hand_over: HandOver | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> Run:
@@ -98,10 +100,10 @@ class AggregationUpdate:
 
         Args:
             asked: only intervals that overlap it.
+            started: when the run began, of which this may be a part.
             hand_over: takes what is too much for one of several workers.
             should_stop: asked before each interval; what is left then stays dirty.
         """
-        started = self._clock.now()
         generation = self._generations.current()
         self._refuse_changes(generation)
         intervals = self._recompute.marks(generation).intervals(asked.start, asked.end)
@@ -132,11 +134,18 @@ class AggregationUpdate:
             report += AggregationReport(error=text)
         return report
 
-    def reset(self, asked: Range, progress: Progress | None = None) -> AggregationReport:
-        """Recompute everything (in a new generation), or every interval of a range (in place)."""
+    def reset(
+        self, asked: Range, *, started: datetime, progress: Progress | None = None
+    ) -> AggregationReport:
+        """Recompute everything (in a new generation), or every interval of a range (in place).
+
+        Args:
+            asked: the range.
+            started: when the run began, of which this may be a part.
+            progress: called with how many intervals are done, and how many there are.
+        """
         if not asked.is_everything:
-            return self._reset_range(asked, progress)
-        started = self._clock.now()
+            return self._reset_range(asked, started, progress)
         self._refuse_changed_events()
         generation = self._generations.start_next(plan_of(self._definition, self._fixed_values()))
         self._refuse_changes(generation)
@@ -176,8 +185,9 @@ class AggregationUpdate:
         names = self._generations.day_index_names(generation)
         return self._intervals_of_rows(names, Range())
 
-    def _reset_range(self, asked: Range, progress: Progress | None) -> AggregationReport:
-        started = self._clock.now()
+    def _reset_range(
+        self, asked: Range, started: datetime, progress: Progress | None
+    ) -> AggregationReport:
         generation = self._generations.current()
         self._refuse_changes(generation)
         marks = self._recompute.marks(generation)

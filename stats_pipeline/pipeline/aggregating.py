@@ -71,7 +71,9 @@ class Aggregating:
             with _reporting(definition, reports):
                 asked = _range(start, end, definition.config.time_zone)
                 updating = self._updating(definition)
-                run = updating.begin(asked, hand_over, should_stop)
+                run = updating.begin(
+                    asked, started=began, hand_over=hand_over, should_stop=should_stop
+                )
                 begun.append((definition, updating, asked, run))
         do_all([run for *_, run in begun], threads=self._threads, progress=progress)
         for definition, updating, asked, run in begun:
@@ -98,7 +100,8 @@ class Aggregating:
         for definition in definitions:
             with _reporting(definition, reports):
                 asked = _range(start, end, definition.config.time_zone)
-                reports[definition.name] = self._updating(definition).reset(asked, counted)
+                updating = self._updating(definition)
+                reports[definition.name] = updating.reset(asked, started=began, progress=counted)
         return self._keep("reset", began, reports, (start, end))
 
     def _keep(

@@ -18,6 +18,7 @@ from stats_pipeline.stores.protocol import Document, Put, Verdict
 from tests.contrib.crash_reports import (
     CRASH_REPORT,
     HEARTBEAT,
+    NAMES,
     START,
     InterruptedAggregator,
     Make,
@@ -92,9 +93,23 @@ def test_A000_11_A000_16_how_fresh_a_rollup_is_was_taken_before_it_read_anything
     look = staticmethod(lambda: read_at.append(clock.now()))
     monkeypatch.setattr(InterruptedAggregator, "interrupt", look)
     report = server.update([BUILDS])
-    as_of = server.rows(None, BUILDS).as_of
-    assert as_of is not None
-    assert parse_time(report.started_at) <= as_of < read_at[0] < clock.now()
+    assert parse_time(report.started_at) == as_of(server, BUILDS) < read_at[0] < clock.now()
+
+
+def test_A000_11_all_rollups_of_a_run_are_equally_fresh(make_embedded: Make) -> None:
+    """The bound is taken once, when the run begins: of an update, and of a reset."""
+    server = make_embedded(TickingClock(START))
+    for job in (server.update, server.reset):
+        take(server, HEARTBEAT, beats("01"))
+        take(server, CRASH_REPORT, [crash("A", "2019-02-01T11:00")])
+        report = job(NAMES)
+        assert report.is_complete
+        assert {as_of(server, name) for name in NAMES} == {parse_time(report.started_at)}
+
+
+def as_of(server: Pipeline, name: str) -> datetime | None:
+    """Return how fresh readers are told that a rollup is."""
+    return server.rows(None, name).as_of
 
 
 def test_A000_15_a_report_that_arrives_during_a_run_counts_once_after_the_next(

@@ -70,7 +70,7 @@ def _process(own: Pipeline) -> str:
 
 def _update(own: Pipeline) -> str:
     updating = own.updating(own.registries.aggregation(AGGREGATION))
-    run = updating.begin(Range())
+    run = updating.begin(Range(), started=own.clock.now())
     do_all([run], threads=1, progress=None)
     report = updating.end(run, Range())
     if report.error:
