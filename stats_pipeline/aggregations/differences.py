@@ -9,6 +9,7 @@ from tempfile import SpooledTemporaryFile
 
 from stats_pipeline.aggregations.aggregator import Row
 from stats_pipeline.aggregations.lease import Leases
+from stats_pipeline.aggregations.rollups import Touches
 from stats_pipeline.clock import Clock
 from stats_pipeline.errors import StoreRefused, StoreUnanswered
 from stats_pipeline.reports import AggregationReport
@@ -31,6 +32,7 @@ class DifferenceWriter:
         clock: for waiting between tries.
         prepare: called before the first write; makes the index exist.
         leases: checked before each write and now and then; in doubt where a write was not answered.
+        touches: counts what became of each counter.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class DifferenceWriter:
         *,
         prepare: Callable[[], object],
         leases: Leases,
+        touches: Touches,
     ) -> None:
         self._store = store
         self._index = index
         self._clock = clock
         self._prepare = prepare
         self._leases = leases
+        self._touches = touches
         self._pending: list[Operation] = []
         self._has_index = False
 
@@ -60,10 +64,13 @@ class DifferenceWriter:
                 if document is not None and row is None:
                     deleted += 1
                     gone.write(f"{json.dumps(document.id)}\n")
+                    self._touches.deleted(document.id)
                 elif row is not None and document is not None and document.body == row.body:
                     unchanged += 1
                 elif row is not None:
                     self._do(Put(self._index, row_id(row), row.body))
+                    before = document.body if document is not None else None
+                    self._touches.wrote(row_id(row), row.body, before)
                     created += document is None
                     updated += document is not None
             self._send()
@@ -71,9 +78,10 @@ class DifferenceWriter:
             for line in gone:
                 self._do(Delete(self._index, json.loads(line)))
             self._send()
-        return AggregationReport(
+        report = AggregationReport(
             created=created, updated=updated, unchanged=unchanged, deleted=deleted, intervals=1
         )
+        return report + self._touches.report()
 
     def _pairs(
         self, computed: Iterator[Row], stored: Iterator[Document], dimensions: Sequence[str]

@@ -11,6 +11,7 @@ from stats_pipeline.aggregations.differences import DifferenceWriter
 from stats_pipeline.aggregations.double_clicks import set_flags
 from stats_pipeline.aggregations.generations import Generations
 from stats_pipeline.aggregations.lease import Leases
+from stats_pipeline.aggregations.rollups import OtherParts, Touches, with_days
 from stats_pipeline.clock import Clock, format_time, parse_time
 from stats_pipeline.errors import IndexLost, StoreUnanswered
 from stats_pipeline.intervals import HOUR, Period, period_of, tile
@@ -33,6 +34,7 @@ class IntervalRows:
         store: where events and rows live.
         clock: for waiting between tries.
         generations: of the aggregation.
+        parts: of the same table.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class IntervalRows:
         store: Store,
         clock: Clock,
         generations: Generations,
+        parts: OtherParts,
     ) -> None:
         self._definition = definition
         self._store = store
         self._clock = clock
         self._generations = generations
+        self._parts = parts
         self._aggregator = definition.aggregator_class(definition)
         self._window = timedelta(seconds=definition.event.config.sliding_seconds)
         self._event_indices = EventIndices(
@@ -75,26 +79,36 @@ class IntervalRows:
             self._generations.ensure_index(generation, period.start)
 
         if not self._definition.follows_from_days:
-            return self._from_events(index, ensure, period, leases)
+            return self._from_events(index, ensure, period, leases, parts=self._parts)
         seal = read_seal(self._store.state, self._definition.event.alias)
-        for day in self._days(generation, period, hours):
-            if not seal.is_sealed(day):
-                self._day_from_events(generation, day, leases)
+        of_days = [
+            self._day_from_events(generation, day, leases)
+            for day in self._days(generation, period, hours)
+            if not seal.is_sealed(day)
+        ]
         days = self._generations.day_index_names(generation)
         self._store.refresh([*days, index])
         with self._store.snapshot(days) as day_rows:
             computed = rows_from_days(self._definition, day_rows, period)
-            return self._write(index, ensure, period, computed, leases)
+            report = self._write(index, ensure, period, computed, leases, parts=self._parts)
+        return with_days(report, of_days)
 
-    def _day_from_events(self, generation: int, day: Period, leases: Leases) -> None:
+    def _day_from_events(self, generation: int, day: Period, leases: Leases) -> AggregationReport:
         def ensure() -> None:
             self._generations.ensure_day_index(generation, day.start)
 
         index = self._generations.day_index_name(generation, day.start)
-        self._from_events(index, ensure, day, leases)
+        # Of no table: nobody sees these rows.
+        return self._from_events(index, ensure, day, leases, parts=OtherParts(self._store))
 
     def _from_events(
-        self, index: str, ensure: Callable[[], None], period: Period, leases: Leases
+        self,
+        index: str,
+        ensure: Callable[[], None],
+        period: Period,
+        leases: Leases,
+        *,
+        parts: OtherParts,
     ) -> AggregationReport:
         """Bring rows to what the events say; where they are gone, rows stay as they are."""
         gone = self._event_indices.gone(period)
@@ -115,7 +129,7 @@ class IntervalRows:
             if not is_same or self._event_indices.gone(period) != gone:
                 raise IndexLost(f"An index of {format_time(period.start)} has just been deleted")
             computed = self._aggregator.rows(events, period)
-            return self._write(index, ensure, period, computed, leases)
+            return self._write(index, ensure, period, computed, leases, parts=parts)
 
     def _stays(self, period: Period, gone: Mapping[str, str]) -> bool:
         """Tell whether the rows of an interval of which events are gone are not computed any more.
@@ -134,10 +148,15 @@ class IntervalRows:
         period: Period,
         computed: Iterator[Row],
         leases: Leases,
+        *,
+        parts: OtherParts,
     ) -> AggregationReport:
-        dimensions = self._definition.config.aggregation_field
-        stored_rows = Filter().where("timestamp", [format_time(period.start)])
-        writer = DifferenceWriter(self._store, index, self._clock, prepare=ensure, leases=leases)
+        dimensions, start = self._definition.config.aggregation_field, format_time(period.start)
+        stored_rows = Filter().where("timestamp", [start])
+        touches = Touches(self._definition.counters, start, parts)
+        writer = DifferenceWriter(
+            self._store, index, self._clock, prepare=ensure, leases=leases, touches=touches
+        )
         with self._store.snapshot([index]) as rows:
             return writer.write(computed, rows.scan(stored_rows, dimensions), dimensions)
 

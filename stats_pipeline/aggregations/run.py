@@ -13,7 +13,7 @@ from stats_pipeline.aggregations.recompute import Recompute
 from stats_pipeline.clock import Clock
 from stats_pipeline.errors import StatsError, without_title
 from stats_pipeline.registry import AggregationDefinition
-from stats_pipeline.reports import AggregationReport
+from stats_pipeline.reports import AggregationReport, Touched
 from stats_pipeline.text import get_logger
 
 logger = get_logger(__name__)
@@ -59,17 +59,22 @@ class Run:
         self._generation = generation
         self._clock = clock
         self._lock = Lock()
-        self._report = AggregationReport(pending=tuple(handed_over))
+        self._report = AggregationReport(
+            pending=tuple(handed_over),
+            report_as=definition.report_as,
+            counters=dict.fromkeys(definition.counters, Touched()),
+        )
         self._held: list[DirtyInterval] = []
         self._should_stop = should_stop or (lambda: False)
         self._has_failed = False
 
-    @property
-    def lane(self) -> str | None:
-        """Return what else has to be done before or after, and not at the same time; else None."""
+    def lane(self, interval: DirtyInterval) -> object:
+        """Return what an interval shares with all that may not be done at the same time."""
         event = self._definition.event
-        # Runs that set the flags of double clicks of the same events keep each other out.
-        return event.alias if event.config.sliding_seconds else None
+        # Runs that set the flags of double clicks of the same events keep each other out. And
+        # parts of one table are told in their order which rows of it are new.
+        is_sliding = event.config.sliding_seconds
+        return event.alias if is_sliding else (self._definition.report_as, interval.period)
 
     def attempt(self, interval: DirtyInterval) -> None:
         """Do one interval, unless another run holds it or the store has failed this one."""
@@ -129,7 +134,7 @@ def do_all(runs: Sequence[Run], *, threads: int, progress: Progress | None) -> N
     lanes: dict[object, list[Task]] = {}
     for run in runs:
         for interval in run.intervals:
-            lanes.setdefault(run.lane or (run, interval.period), []).append((run, interval))
+            lanes.setdefault(run.lane(interval), []).append((run, interval))
     for number, _ in enumerate(in_threads(_attempt, lanes.values(), threads=threads), start=1):
         if progress:
             progress(number, total)

@@ -98,6 +98,14 @@ class TakeOver:
                     self._remove_others(rows, kind, where)
         return number
 
+    def kept(self, seal: Seal) -> list[Filter]:
+        """Return what keeps the rows that readers see and that `bring` takes; each keeps others."""
+        lost = [] if self._definition.follows_from_days else [_within(each) for each in seal.lost]
+        if seal.sealed_before is None:
+            return lost
+        later = seal.sealed_before + MILLISECOND
+        return [_ended(seal.sealed_before), *(each.between("end", later) for each in lost)]
+
     def _kinds(self, source: int, generation: int, seal: Seal) -> Iterator[_Kind]:
         generations, lost = self._generations, [_within(period) for period in seal.lost]
         sealed = [_ended(seal.sealed_before)] if seal.sealed_before else []

@@ -16,10 +16,11 @@ from stats_pipeline.aggregations.dirty import DirtyInterval
 from stats_pipeline.aggregations.generations import Generations
 from stats_pipeline.aggregations.plan import contents_of, plan_of
 from stats_pipeline.aggregations.recompute import Recompute
+from stats_pipeline.aggregations.rollups import OtherParts
 from stats_pipeline.aggregations.run import Progress, Run, do_all
 from stats_pipeline.aggregations.take_over import TakeOver
 from stats_pipeline.clock import Clock, parse_time
-from stats_pipeline.errors import LeaseLost, StatsError, without_title
+from stats_pipeline.errors import LeaseLost, StatsError, StoreError, without_title
 from stats_pipeline.intervals import Period, period_of
 from stats_pipeline.model import Filter
 from stats_pipeline.registry import AggregationDefinition
@@ -60,6 +61,7 @@ class AggregationUpdate:
         clock: for leases.
         lease_seconds: how long a run that stopped answering keeps an interval.
         threads: how many intervals a reset works on at the same time.
+        parts: of the same table that were there before.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class AggregationUpdate:
         clock: Clock,
         lease_seconds: float,
         threads: int,
+        parts: Sequence[AggregationDefinition] = (),
     ) -> None:
         self._definition = definition
         self._threads = threads
@@ -86,6 +89,7 @@ class AggregationUpdate:
             clock=clock,
             lease_seconds=lease_seconds,
             generations=self._generations,
+            parts=OtherParts(store, parts),
         )
 
     def begin(
@@ -135,7 +139,12 @@ class AggregationUpdate:
         return report
 
     def reset(
-        self, asked: Range, *, started: datetime, progress: Progress | None = None
+        self,
+        asked: Range,
+        *,
+        started: datetime,
+        progress: Progress | None = None,
+        left: Sequence[AggregationDefinition] = (),
     ) -> AggregationReport:
         """Recompute everything (in a new generation), or every interval of a range (in place).
 
@@ -143,6 +152,7 @@ class AggregationUpdate:
             asked: the range.
             started: when the run began, of which this may be a part.
             progress: called with how many intervals are done, and how many there are.
+            left: parts of the same table that have rows when the old ones of this one go.
         """
         if not asked.is_everything:
             return self._reset_range(asked, started, progress)
@@ -153,10 +163,26 @@ class AggregationUpdate:
         if report.is_complete:
             # Before readers see them: they would miss what was written last.
             self._store.refresh(self._generations.index_names(generation))
+            replaced = self._replaced(generation, OtherParts(self._store, left))
             if not self._generations.switch_to(generation):
                 return report + AggregationReport(error="A reset that began later takes its place")
             record_as_of(self._store, self._definition.alias, started)
+            report += replaced
         return report
+
+    def _replaced(self, generation: int, left: OtherParts) -> AggregationReport:
+        """Return what is deleted when this generation takes the place of the one before."""
+        source = self._generations.replaced_by(generation)
+        if source is None:
+            return AggregationReport()  # another run has ended this reset, and has it
+        names = self._generations.index_names(source)
+        try:
+            self._store.refresh(names)
+            return left.replaced(names, self._take_over.kept(self._seal()))
+        except StoreError as error:
+            # A reset is the way out where old rows can't be read any more.
+            logger.warning("%s: old rows are not counted: %s", self._definition.title, error)
+            return AggregationReport()
 
     def _build(
         self, generation: int, started: datetime, progress: Progress | None

@@ -85,7 +85,7 @@ def reset(output: Output, names: tuple[str, ...], start: str | None, end: str | 
     """
     with output.progress("Recomputing") as progress:
         report = current_stats.reset(list(names) or None, start, end, progress=progress)
-    _say(output, report, names)
+    _say(output, report, names, is_reset=True)
     seen = "the old rows" if start is end is None else "the old rows of these"
     pending = {
         name: f"the reset is not in effect: {_named(each.pending)}, since another run holds what "
@@ -95,12 +95,14 @@ def reset(output: Output, names: tuple[str, ...], start: str | None, end: str | 
     fail_if_any({**_errors(report), **pending})
 
 
-def _say(output: Output, report: UpdateReport, names: Sequence[str]) -> None:
+def _say(
+    output: Output, report: UpdateReport, names: Sequence[str], *, is_reset: bool = False
+) -> None:
     output.summary(report.as_dict(), _lines(report, names, shows_all=output.verbosity > 0))
     if output.verbosity > 1 and not output.as_json:
         # On a terminal only, and not where the person has turned colours off (no-color.org).
         color = False if os.environ.get("NO_COLOR") else None
-        for line in _sentences(report):
+        for line in _sentences(report, is_reset=is_reset):
             click.secho(one_line(line), fg="green", color=color)
     for name, each in report.aggregations.items():
         if each.sealed_before:
@@ -153,10 +155,19 @@ def _lines(report: UpdateReport, names: Sequence[str], *, shows_all: bool) -> It
         yield f"{len(idle)} {noun(len(idle), 'aggregation')} had nothing to do"
 
 
-def _sentences(report: UpdateReport) -> Iterator[str]:
-    """Yield what became of rows, also of none: deletions of all aggregations, then the rest."""
-    for name, each in report.aggregations.items():
-        yield f"{each.deleted} rows of {name} deleted"
-    for name, each in report.aggregations.items():
-        yield f"{each.created} rows of {name} created"
-        yield f"{each.updated} rows of {name} updated"
+def _sentences(report: UpdateReport, *, is_reset: bool) -> Iterator[str]:
+    """Yield what became of each table: its deletions, then each counter of it.
+
+    Zeros as well, but that an update, which seldom deletes anything, has deleted nothing.
+    """
+    tables: dict[str, AggregationReport] = {}
+    for each in report.aggregations.values():
+        if each.report_as:
+            tables[each.report_as] = tables.get(each.report_as, AggregationReport()) + each
+    for name, table_report in tables.items():
+        if is_reset or table_report.vanished:
+            yield f"{table_report.vanished} {name} deleted"
+    for name, table_report in tables.items():
+        for counter, touched in table_report.counters.items():
+            yield f"{touched.created} {name} created for counter {counter}"
+            yield f"{touched.updated} {name} updated for counter {counter}"

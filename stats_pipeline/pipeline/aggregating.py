@@ -19,6 +19,7 @@ from stats_pipeline.text import get_logger
 logger = get_logger(__name__)
 
 Reports = dict[str, AggregationReport]
+Definitions = Sequence[AggregationDefinition]
 When = str | datetime | None
 
 
@@ -26,7 +27,8 @@ class Aggregating:
     """Update or reset aggregations, and keep what these runs did.
 
     Args:
-        updating: returns what updates and resets one aggregation.
+        updating: returns what updates and resets one aggregation, beside parts of its table.
+        other_parts: returns the other parts of an aggregation's table.
         run_log: keeps the runs.
         clock: for their times.
         threads: how many intervals an update works on at the same time.
@@ -34,20 +36,22 @@ class Aggregating:
 
     def __init__(
         self,
-        updating: Callable[[AggregationDefinition], AggregationUpdate],
+        updating: Callable[[AggregationDefinition, Definitions], AggregationUpdate],
         *,
+        other_parts: Callable[[AggregationDefinition], Definitions],
         run_log: Runs,
         clock: Clock,
         threads: int,
     ) -> None:
         self._updating = updating
+        self._other_parts = other_parts
         self._run_log = run_log
         self._clock = clock
         self._threads = threads
 
     def update(
         self,
-        definitions: Sequence[AggregationDefinition],
+        definitions: Definitions,
         start: When,
         end: When,
         progress: Progress | None,
@@ -70,7 +74,7 @@ class Aggregating:
         for definition in definitions:
             with _reporting(definition, reports):
                 asked = _range(start, end, definition.config.time_zone)
-                updating = self._updating(definition)
+                updating = self._updating(definition, self._other_parts(definition))
                 run = updating.begin(
                     asked, started=began, hand_over=hand_over, should_stop=should_stop
                 )
@@ -84,7 +88,7 @@ class Aggregating:
 
     def reset(
         self,
-        definitions: Sequence[AggregationDefinition],
+        definitions: Definitions,
         start: When,
         end: When,
         progress: Progress | None,
@@ -97,11 +101,20 @@ class Aggregating:
         began = self._clock.now()
         reports: Reports = {}
         counted = progress and _adding_up(progress)
-        for definition in definitions:
+        is_everything = start is end is None
+        for number, definition in enumerate(definitions):
             with _reporting(definition, reports):
                 asked = _range(start, end, definition.config.time_zone)
-                updating = self._updating(definition)
-                reports[definition.name] = updating.reset(asked, started=began, progress=counted)
+                others = self._other_parts(definition)
+                # A table that is reset begins empty: what others still have of it is to go, too.
+                to_come = definitions[number + 1 :] if is_everything else ()
+                updating = self._updating(definition, _without(others, to_come))
+                reports[definition.name] = updating.reset(
+                    asked,
+                    started=began,
+                    progress=counted,
+                    left=_without(others, definitions[:number]),
+                )
         return self._keep("reset", began, reports, (start, end))
 
     def _keep(
@@ -117,6 +130,10 @@ class Aggregating:
         )
         self._run_log.keep(job, began, **aggregated(report))
         return report
+
+
+def _without(definitions: Definitions, some: Definitions) -> Definitions:
+    return [each for each in definitions if each not in some]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from stats_pipeline.reports.processing import (
     TypeReport,
 )
 from stats_pipeline.reports.retention import Due, RetentionReport
-from stats_pipeline.reports.updating import AggregationReport, UpdateReport, as_asked
+from stats_pipeline.reports.updating import AggregationReport, Touched, UpdateReport, as_asked
 
 __all__ = [
     "OUTCOMES",
@@ -22,6 +22,7 @@ __all__ = [
     "ProcessCounters",
     "ProcessingReport",
     "RetentionReport",
+    "Touched",
     "TypeReport",
     "UpdateReport",
     "as_asked",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -11,16 +11,34 @@ from stats_pipeline.clock import format_time, parse_time
 
 
 @dataclass(frozen=True, kw_only=True)
+class Touched:
+    """Say how often a counter came to rows that were not there, and changed in others.
+
+    Of rows that follow from those of their days, each day counts.
+    """
+
+    created: int = 0
+    updated: int = 0
+
+    def __add__(self, other: Touched) -> Touched:
+        return Touched(created=self.created + other.created, updated=self.updated + other.updated)
+
+
+@dataclass(frozen=True, kw_only=True)
 class AggregationReport:
     """Say what an update or reset did to the rows of one aggregation.
 
     Attributes:
-        created, updated, unchanged, deleted: how many rows.
+        created, updated, unchanged, deleted: how many rows; a reset of everything deletes the old
+            ones and creates others in their place.
         intervals: how many intervals were recomputed.
         pending: starts of intervals that another run holds or that stay dirty for another reason.
         error: why an interval failed, empty where none did.
         sealed_before: what ends at it or before was asked to be reset, but stays as it is, since
             its events are deleted; empty where nothing of that was asked for.
+        report_as: the table of which this is a part (see the key of `aggregator_config`).
+        counters: counter -> what became of it in that table.
+        vanished: how many rows that table has less.
     """
 
     created: int = 0
@@ -31,6 +49,9 @@ class AggregationReport:
     pending: tuple[str, ...] = ()
     error: str = ""
     sealed_before: str = ""
+    report_as: str = ""
+    counters: Mapping[str, Touched] = field(default_factory=dict)
+    vanished: int = 0
 
     def __add__(self, other: AggregationReport) -> AggregationReport:
         return AggregationReport(
@@ -42,6 +63,12 @@ class AggregationReport:
             pending=self.pending + other.pending,
             error=self.error or other.error,
             sealed_before=self.sealed_before or other.sealed_before,
+            report_as=self.report_as or other.report_as,
+            counters={
+                name: self.counters.get(name, Touched()) + other.counters.get(name, Touched())
+                for name in {**self.counters, **other.counters}
+            },
+            vanished=self.vanished + other.vanished,
         )
 
     @property

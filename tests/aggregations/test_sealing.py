@@ -169,8 +169,11 @@ def test_a_reset_takes_over_what_it_can_not_compute(
     retain(pipeline, clock)
     report = pipeline.reset(["pages-agg"])
     assert report.is_complete, report
-    assert report.aggregations["pages-agg"].sealed_before == "2017-02-01T00:00:00.000Z"
+    each = report.aggregations["pages-agg"]
+    assert each.sealed_before == "2017-02-01T00:00:00.000Z"
     assert rows(pipeline) == before
+    # What was taken over is neither created nor deleted.
+    assert each.deleted == each.created == sum(row["end"] > each.sealed_before for row in before)
     clock.advance(90 * DAY_SECONDS)
     assert len(retain(pipeline, clock).events) == 2
     assert (mark_hours(pipeline), event_indices(pipeline)) == ([], [])

@@ -105,6 +105,18 @@ def test_an_old_index_that_is_blocked_costs_only_its_intervals(
     assert set(table(pipeline).values()) == {2}
 
 
+@pytest.mark.parametrize("backend", ["distributed"], indirect=True)
+def test_a_reset_replaces_rows_that_nobody_can_count(make: Make, api: Elasticsearch) -> None:
+    """It is the way out where an index of old rows can't be read, and only says less then."""
+    pipeline = make()
+    take(pipeline, day_events(10))
+    update(pipeline)
+    close(api, f"{pipeline.registries.aggregation('pages-agg').alias}-2016-11")
+    report = pipeline.reset(["pages-agg"]).aggregations["pages-agg"]
+    assert (report.is_complete, report.created, report.deleted) == (True, 5, 0)
+    assert set(table(pipeline).values()) == {1}
+
+
 def lose_a_shard(api: Elasticsearch, index: str) -> None:
     """Take the second of the index's shards away, as a disk that breaks would."""
     ((node, about),) = api.nodes.info()["nodes"].items()

@@ -6,6 +6,7 @@ what was seen, and so none of them can disturb another.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from stats_pipeline.ext import NAME
 from stats_pipeline.model import Event
 from stats_pipeline.pipeline import Pipeline
 from tests.contrib.crash_reports import (
+    COUNTERS,
     CRASH_REPORT,
     E000_FIRST,
     E000_SECOND,
@@ -35,8 +37,8 @@ from tests.contrib.crash_reports import (
 )
 from tests.support import stored_events
 
-#: (rollup, what happened) -> number of rows.
-Lines = dict[tuple[str, str], int]
+#: A line about a table, such as `2 build-day created for counter heartbeats`.
+LINE = re.compile(r"(\d+) (\S+) (created|updated|deleted)(?: for counter (\S+))?")
 
 #: The table of E000: heartbeats, crashes, SMPL, other.
 AFTER_FIRST: dict[str, Any] = {
@@ -103,14 +105,30 @@ class Stage:
 
     @property
     def lines(self) -> list[str]:
-        """Those about rollups."""
-        return [line for line in self.printed.splitlines() if " rows of " in line]
+        """Those about the tables, at -vv."""
+        return [line for line in self.printed.splitlines() if LINE.fullmatch(line)]
+
+    def touches(self, dimension: str) -> list[str]:
+        """What they say of each counter, as E000 writes it: all-time and daily c+u."""
+        said = {
+            found.group(2, 4, 3): found[1] for found in map(LINE.fullmatch, self.lines) if found
+        }
+
+        def of(interval: str, counter: str) -> str:
+            table = f"{dimension}-{interval}"
+            return "+".join(said[table, counter, what] for what in ("created", "updated"))
+
+        names = [name for counters in COUNTERS.values() for name in counters]
+        return [f"{of('all', name)} / {of('day', name)}" for name in names]
 
     @property
-    def numbers(self) -> Lines:
-        """What these lines say."""
-        words = [line.split() for line in self.lines]
-        return {(line[3].removesuffix("-agg"), line[4]): int(line[0]) for line in words}
+    def deleted(self) -> dict[str, int]:
+        """Table -> how many rows it has less, as they say."""
+        return {
+            found[2]: int(found[1])
+            for found in map(LINE.fullmatch, self.lines)
+            if found and found[3] == "deleted"
+        }
 
 
 @dataclass(frozen=True)

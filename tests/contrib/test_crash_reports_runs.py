@@ -14,6 +14,7 @@ import pytest
 from stats_pipeline.clock import ManualClock, format_time, parse_time
 from stats_pipeline.model import Filter
 from stats_pipeline.pipeline import Pipeline
+from stats_pipeline.reports import Touched
 from stats_pipeline.stores.protocol import Document, Put, Verdict
 from tests.contrib.crash_reports import (
     CRASH_REPORT,
@@ -65,8 +66,11 @@ def test_A000_04_A000_05_A000_06_a_reset_says_what_the_reports_say(make: Make) -
     for name in (BUILDS, RADIOS):
         _spoil(server, name)
     assert all(rows(server, name) != expected[name] for name in expected)
-    assert server.reset([BUILDS, RADIOS]).is_complete
+    report = server.reset([BUILDS, RADIOS])
+    assert report.is_complete
     assert {name: rows(server, name) for name in expected} == expected
+    changes = [(each.deleted, each.created) for each in report.aggregations.values()]
+    assert changes == [(3, 2), (3, 2)]
     assert [row["heartbeats"] for row in rows(server, BUILDS)] == [1, 2]
 
 
@@ -93,7 +97,8 @@ def test_A000_11_A000_16_how_fresh_a_rollup_is_was_taken_before_it_read_anything
     look = staticmethod(lambda: read_at.append(clock.now()))
     monkeypatch.setattr(InterruptedAggregator, "interrupt", look)
     report = server.update([BUILDS])
-    assert parse_time(report.started_at) == as_of(server, BUILDS) < read_at[0] < clock.now()
+    started = parse_time(report.started_at)
+    assert as_of(server, BUILDS) == started < read_at[0] < clock.now()
 
 
 def test_A000_11_all_rollups_of_a_run_are_equally_fresh(make_embedded: Make) -> None:
@@ -105,6 +110,41 @@ def test_A000_11_all_rollups_of_a_run_are_equally_fresh(make_embedded: Make) -> 
         report = job(NAMES)
         assert report.is_complete
         assert {as_of(server, name) for name in NAMES} == {parse_time(report.started_at)}
+
+
+def test_A000_53_threads_and_names_in_any_order_make_no_difference(make_embedded: Make) -> None:
+    """Parts of one interval wait for each other, and heartbeats come first."""
+    server = make_embedded(STATS_UPDATE_THREADS=4)
+    dates = [f"{day:02}" for day in range(1, 9)]
+    take(server, HEARTBEAT, beats(*dates))
+    take(server, CRASH_REPORT, [crash("A", f"2019-02-{day}T11:00") for day in dates])
+    for job in (server.update, server.reset):
+        report = job(NAMES[::-1]).aggregations
+        assert report[BUILDS].counters == {"heartbeats": Touched(created=8)}
+        crashes = report[f"{CRASH_REPORT}-build-day-agg"].counters
+        assert crashes["prob_crashes"] == Touched(updated=8)
+        assert crashes["other"] == Touched()
+        assert report[f"{HEARTBEAT}-build-all-agg"].counters["heartbeats"] == Touched(
+            created=1, updated=7
+        )
+
+
+def test_A000_54_what_one_part_loses_is_not_gone_while_the_other_has_it(
+    make_embedded: Make,
+) -> None:
+    """Of an update, and of a reset of one of them, which neither empties nor fills the table."""
+    server = make_embedded()
+    crashes = f"{CRASH_REPORT}-build-day-agg"
+    report = {**crash("A", "2019-02-01T11:00"), "event_id": "any"}
+    take(server, HEARTBEAT, beats("01", "02"))
+    take(server, CRASH_REPORT, [report])
+    update(server)
+    again = server.reset([BUILDS]).aggregations[BUILDS]
+    assert (again.deleted, again.vanished) == (2, 1)
+    assert again.counters == {"heartbeats": Touched(created=1, updated=1)}
+    take(server, CRASH_REPORT, [{**report, "revision": 1, "withdrawn": True}])
+    gone = update(server).aggregations[crashes]
+    assert (gone.deleted, gone.vanished) == (1, 0)
 
 
 def as_of(server: Pipeline, name: str) -> datetime | None:

@@ -284,3 +284,33 @@ def test_D10_W15_visitors_are_counted_only_where_one_visitor_keeps_one_id(
     else:
         with pytest.raises(DefinitionError, match="longer salt_window, or count 'unique_session"):
             _ = definition.config
+
+
+def test_parts_of_one_table_have_rows_about_the_same(
+    register: Register, registries: MakeRegistries, templates: str
+) -> None:
+    """Rows of other dimensions, intervals or zones are none of them; without a table none are."""
+    register("shop", events=[{"event_type": "thing", "templates": templates}])
+
+    def other_parts(name: str, **second: Any) -> list[str]:
+        configs = {"b-agg": {"report_as": "t"}, "a-agg": {"report_as": "t", **second}, "c-agg": {}}
+        every = {"event": "thing", "aggregation_field": "item"}
+        aggregations = {
+            name: {"aggregator_config": {**every, **config}} for name, config in configs.items()
+        }
+        found = registries(STATS_AGGREGATIONS=aggregations)
+        return [part.name for part in found.other_parts(found.aggregation(name))]
+
+    assert other_parts("b-agg", metrics={"sold": Count()}, index_interval="year") == ["a-agg"]
+    assert other_parts("c-agg") == []
+    assert other_parts("b-agg", aggregation_field="size") == []
+    assert other_parts("b-agg", aggregation_interval="month") == []
+    assert other_parts("b-agg", time_zone="Europe/Zurich") == []
+    assert other_parts("b-agg", time_zone="Nowhere") == []
+
+
+def test_counters_are_what_counts_events(define: Any) -> None:
+    """Each `Count` in its order, else all events of the row."""
+    assert define(metrics={"sizes": Sum("size")}).counters == ("count",)
+    metrics = {"b": Count(), "sizes": Sum("size"), "a": Count()}
+    assert define(metrics=metrics).counters == ("b", "a")

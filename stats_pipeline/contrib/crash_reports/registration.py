@@ -66,6 +66,8 @@ def register_aggregations() -> list[dict[str, Any]]:
                 "metrics": {**counters, **_dates(interval)},
                 # Devices are no robots.
                 "query_modifiers": [],
+                # To readers, both event types are columns of one table.
+                "report_as": f"{short}-{interval}",
             },
         }
         for (event_type, counters), short, interval in product(
