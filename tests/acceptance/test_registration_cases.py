@@ -167,7 +167,10 @@ def test_A004_62_A004_63_a_statistic_of_a_database_is_registered_and_asked_like_
     app = make_app(backend.store_url, backend.broker_url, STATS_EVENTS={})
     calls = {kind: {"stat": "open-ratio", "params": {"kind": kind}} for kind in ("book", "map")}
     answer = app.test_client().post("/stats", json=calls)
-    assert answer.json == {"book": {"value": 0.75}, "map": {"value": 0.0}}
+    assert answer.json == {
+        "book": {"value": 0.75, "as_of": None},
+        "map": {"value": 0.0, "as_of": None},
+    }
     refused = app.test_client().post("/stats", json={"mine": {"stat": "open-ratio"}})
     assert (refused.status_code, refused.get_json(force=True)["parameter"]) == (400, "kind")
 

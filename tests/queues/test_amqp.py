@@ -12,6 +12,7 @@ from scripts.services import start_rabbitmq
 from scripts.services.server import free_ports, wait_until
 from stats_pipeline.errors import MessageRefused, QueueRefused, QueueUnavailable
 from stats_pipeline.queues.amqp import AmqpQueue
+from stats_pipeline.queues.amqp import consumer as consumer_module
 from stats_pipeline.queues.amqp.connections import MOST_IDLE
 from stats_pipeline.queues.amqp.consumer import FIRST_HELD, HELD_BYTES, MOST_HELD
 from stats_pipeline.queues.amqp.queue import LONGEST_QUEUE
@@ -177,6 +178,21 @@ def test_many_large_messages_are_not_taken_for_none(queue: AmqpQueue, name: str)
             consumer.acknowledge(messages)
             taken += len(messages)
     assert taken == 600
+
+
+@pytest.mark.timeout(60)
+def test_an_emptied_queue_is_not_waited_for(
+    queue: AmqpQueue, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What arrives while the broker is asked what waits is there, and not still on its way."""
+    monkeypatch.setattr(consumer_module, "DELIVERY_SECONDS", 600)
+    for _ in range(20):
+        queue.publish(name, [b"one"])
+        with queue.consume(name) as consumer:
+            message = consumer.take()
+            assert message is not None
+            assert consumer.take() is None
+            consumer.acknowledge([message])
 
 
 def test_messages_outlive_a_restart_of_the_broker(private_rabbitmq: PrivateServer) -> None:

@@ -101,7 +101,9 @@ class AmqpConsumer:
     def _wait_for_delivery(self) -> None:
         deadline = time.monotonic() + DELIVERY_SECONDS
         while self._has_room():
-            self._owed = max(self._owed, self._waiting())
+            # First asked, then compared: what arrives meanwhile is owed no more.
+            waiting = self._waiting()
+            self._owed = max(self._owed, waiting)
             if self._arrived or not self._owed:
                 return
             try:
