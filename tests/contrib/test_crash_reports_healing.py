@@ -10,20 +10,27 @@ import pytest
 
 from stats_pipeline import StatAggregator
 from stats_pipeline.aggregations.aggregator import Row
-from stats_pipeline.clock import parse_time
+from stats_pipeline.clock import ManualClock, format_time, parse_time
 from stats_pipeline.intervals import period_of
 from tests.contrib.crash_reports import (
+    CRASH_REPORT,
     HEARTBEAT,
+    NAMES,
+    START,
     InterruptedAggregator,
     Make,
     beats,
+    crash,
     heartbeat,
     interrupted,
     rows,
     take,
+    totals,
+    update,
 )
 
 BUILDS, RADIOS = f"{HEARTBEAT}-build-day-agg", f"{HEARTBEAT}-radio-day-agg"
+CRASHES = f"{CRASH_REPORT}-build-all-agg"
 
 
 def fail() -> None:
@@ -56,6 +63,38 @@ def test_A000_19_A000_56_A000_60_a_run_that_failed_is_done_again_and_counts_noth
     again = server.update([BUILDS, RADIOS]).aggregations
     assert (again[BUILDS].intervals, again[RADIOS].updated) == (0, 1)
     assert [row["heartbeats"] for row in rows(server, RADIOS)] == [2]
+
+
+def test_A000_56_a_table_of_which_one_part_failed_says_so_and_the_next_run_completes_it(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heartbeats and crashes are rows of their own (docs/design-notes.md): these may be behind.
+
+    The three counters of crashes come together. The table is as fresh as the older part, and what
+    was done is not counted again.
+    """
+    clock = ManualClock(START)
+    server = make(clock, **interrupted(CRASHES))
+    take(server, HEARTBEAT, beats("01"))
+    take(server, CRASH_REPORT, [crash("A", "2019-02-01T11:00")])
+    update(server)
+    first = server.query("build-versions")["as_of"]
+    clock.advance(60)
+    take(server, HEARTBEAT, beats("01", device="B"))
+    reasons = ("UNKNOWN", "RTC alarm", "random")
+    new = [crash("B", f"2019-02-01T1{hour}:00", reason=each) for hour, each in enumerate(reasons)]
+    take(server, CRASH_REPORT, new)
+    monkeypatch.setattr(InterruptedAggregator, "interrupt", fail)
+    report = server.update(NAMES)
+    assert not report.is_complete
+    assert [name for name, each in report.aggregations.items() if each.error] == [CRASHES]
+    assert totals(server) == {"B1": (2, 1, 0, 0)}
+    assert server.query("build-versions")["as_of"] == first
+    monkeypatch.setattr(InterruptedAggregator, "interrupt", lambda: None)
+    again = update(server).aggregations
+    assert totals(server) == {"B1": (2, 2, 1, 1)}
+    assert [name for name, each in again.items() if each.intervals] == [CRASHES]
+    assert server.query("build-versions")["as_of"] == format_time(clock.now())
 
 
 def test_A000_34_A000_57_runs_at_the_same_time_neither_lose_nor_double_anything(
