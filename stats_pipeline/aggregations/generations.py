@@ -39,6 +39,12 @@ class Generations:
             self._finish_switch(record)
         return int(record.body["current"])
 
+    def to_build(self, plan: str | None) -> int:
+        """Return the generation that `start_next` would; for None one that nobody has begun."""
+        body = self._record().body
+        begun = body["next"]
+        return int(begun) if begun and body["plan"] == plan else int(begun or body["current"]) + 1
+
     def start_next(self, plan: str) -> int:
         """Return the generation that a reset builds: the one under construction, or a new one.
 

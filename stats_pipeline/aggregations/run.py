@@ -10,15 +10,14 @@ from threading import Lock
 from stats_pipeline.aggregations.dirty import DirtyInterval
 from stats_pipeline.aggregations.parallel import in_threads
 from stats_pipeline.aggregations.recompute import Recompute
+from stats_pipeline.aggregations.steps import Steps
 from stats_pipeline.clock import Clock
 from stats_pipeline.errors import StatsError, without_title
 from stats_pipeline.registry import AggregationDefinition
 from stats_pipeline.reports import AggregationReport, Touched
-from stats_pipeline.text import get_logger
+from stats_pipeline.text import get_logger, noun
 
 logger = get_logger(__name__)
-
-Progress = Callable[[int, int], None]
 
 #: How often a run looks whether an interval that another one holds has become free.
 POLL_SECONDS = 0.25
@@ -76,11 +75,14 @@ class Run:
         is_sliding = event.config.sliding_seconds
         return event.alias if is_sliding else (self._definition.report_as, interval.period)
 
-    def attempt(self, interval: DirtyInterval) -> None:
-        """Do one interval, unless another run holds it or the store has failed this one."""
+    def attempt(self, interval: DirtyInterval) -> bool:
+        """Do one interval, unless the store has failed this run; False where another run holds it.
+
+        What is held waits for `finish`.
+        """
         if self._has_failed or self._should_stop():
             self._add(AggregationReport(pending=(interval.label,)))
-            return
+            return True
         try:
             result = self._recompute.attempt(self._generation, interval, self.started)
         except StatsError as error:
@@ -91,25 +93,27 @@ class Run:
             result = AggregationReport(pending=(interval.label,), error=text)
         if result is None:
             self._held.append(interval)
-        else:
-            self._add(result)
+            return False
+        self._add(result)
+        return True
 
-    def finish(self, patience_seconds: float) -> AggregationReport:
+    def finish(self, patience_seconds: float, steps: Steps) -> AggregationReport:
         """Do the intervals that other runs held, as soon as these let go; return the report."""
         held, self._held = sorted(self._held, key=lambda interval: interval.period), []
         deadline = self._clock.monotonic() + patience_seconds
         if held and patience_seconds:
-            logger.info(
-                "%s: waiting for %d intervals that another run holds, %.0f s at most (if it was "
-                "killed, its lease ends by then)",
-                self._definition.title,
-                len(held),
-                patience_seconds,
+            waiting = (
+                f"{self._definition.title}: waiting for {len(held)} "
+                f"{noun(len(held), 'interval')} that another run holds, up to "
+                f"{patience_seconds:.0f} s: if it was killed, its leases end by then"
             )
+            logger.info("%s", waiting)
+            steps.wait(waiting)
         while held and self._clock.monotonic() < deadline and not self._should_stop():
             self._clock.sleep(POLL_SECONDS)
             for interval in held:
-                self.attempt(interval)
+                if self.attempt(interval):
+                    steps.step()
             held, self._held = self._held, []
         self._add(AggregationReport(pending=tuple(interval.label for interval in held)))
         return replace(self._report, pending=tuple(sorted(self._report.pending)))
@@ -122,24 +126,24 @@ class Run:
 Task = tuple[Run, DirtyInterval]
 
 
-def do_all(runs: Sequence[Run], *, threads: int, progress: Progress | None) -> None:
+def do_all(runs: Sequence[Run], *, threads: int, steps: Steps) -> None:
     """Do the intervals of all these runs, so many at a time.
 
     Args:
         runs: what to do.
         threads: how many at a time.
-        progress: called with how many intervals are done, and how many there are.
+        steps: told of those that are done; what other runs hold is not.
     """
-    total = sum(len(run.intervals) for run in runs)
+    steps.expect(sum(len(run.intervals) for run in runs))
     lanes: dict[object, list[Task]] = {}
     for run in runs:
         for interval in run.intervals:
             lanes.setdefault(run.lane(interval), []).append((run, interval))
-    for number, _ in enumerate(in_threads(_attempt, lanes.values(), threads=threads), start=1):
-        if progress:
-            progress(number, total)
+    for _, is_done in in_threads(_attempt, lanes.values(), threads=threads):
+        if is_done:
+            steps.step()
 
 
-def _attempt(task: Task) -> None:
+def _attempt(task: Task) -> bool:
     run, interval = task
-    run.attempt(interval)
+    return run.attempt(interval)

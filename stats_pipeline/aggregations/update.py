@@ -17,7 +17,8 @@ from stats_pipeline.aggregations.generations import Generations
 from stats_pipeline.aggregations.plan import contents_of, plan_of
 from stats_pipeline.aggregations.recompute import Recompute
 from stats_pipeline.aggregations.rollups import OtherParts
-from stats_pipeline.aggregations.run import Progress, Run, do_all
+from stats_pipeline.aggregations.run import Run, do_all
+from stats_pipeline.aggregations.steps import Steps
 from stats_pipeline.aggregations.take_over import TakeOver
 from stats_pipeline.clock import Clock, parse_time
 from stats_pipeline.errors import LeaseLost, StatsError, StoreError, without_title
@@ -118,15 +119,18 @@ class AggregationUpdate:
         handed_over = [interval.label for interval in rest]
         return self._run(generation, intervals, started, handed_over, should_stop)
 
-    def end(self, run: Run, asked: Range, *, is_patient: bool = True) -> AggregationReport:
+    def end(
+        self, run: Run, asked: Range, *, steps: Steps, is_patient: bool = True
+    ) -> AggregationReport:
         """Show readers what the run did, and return its report.
 
         Args:
             run: what `begin` returned, after all of it was tried.
             asked: as it was given to `begin`.
+            steps: told of what others held.
             is_patient: wait for what others hold, at most a lease's life.
         """
-        report = run.finish(self._lease_seconds if is_patient else 0)
+        report = run.finish(self._lease_seconds if is_patient else 0, steps)
         try:
             if run.intervals:
                 self._store.refresh([self._definition.alias])
@@ -143,7 +147,7 @@ class AggregationUpdate:
         asked: Range,
         *,
         started: datetime,
-        progress: Progress | None = None,
+        steps: Steps,
         left: Sequence[AggregationDefinition] = (),
     ) -> AggregationReport:
         """Recompute everything (in a new generation), or every interval of a range (in place).
@@ -151,15 +155,15 @@ class AggregationUpdate:
         Args:
             asked: the range.
             started: when the run began, of which this may be a part.
-            progress: called with how many intervals are done, and how many there are.
+            steps: told of the intervals.
             left: parts of the same table that have rows when the old ones of this one go.
         """
         if not asked.is_everything:
-            return self._reset_range(asked, started, progress)
+            return self._reset_range(asked, started, steps)
         self._refuse_changed_events()
         generation = self._generations.start_next(plan_of(self._definition, self._fixed_values()))
         self._refuse_changes(generation)
-        report = self._build(generation, started, progress)
+        report = self._build(generation, started, steps)
         if report.is_complete:
             # Before readers see them: they would miss what was written last.
             self._store.refresh(self._generations.index_names(generation))
@@ -169,6 +173,17 @@ class AggregationUpdate:
             record_as_of(self._store, self._definition.alias, started)
             report += replaced
         return report
+
+    def planned(self, asked: Range) -> int:
+        """Return how many intervals `reset` will do, as far as that can be known before it."""
+        plan = plan_of(self._definition, self._fixed_values())
+        generation = self._generations.to_build(plan if asked.is_everything else None)
+        known = self._recompute.marks(generation).intervals(asked.start, asked.end)
+        if not asked.is_everything:
+            of_rows = self._intervals_of_rows([self._definition.alias], asked)
+        else:
+            of_rows = self._intervals_of_days(self._generations.current())
+        return len({interval.period for interval in [*known, *of_rows]})
 
     def _replaced(self, generation: int, left: OtherParts) -> AggregationReport:
         """Return what is deleted when this generation takes the place of the one before."""
@@ -184,9 +199,7 @@ class AggregationUpdate:
             logger.warning("%s: old rows are not counted: %s", self._definition.title, error)
             return AggregationReport()
 
-    def _build(
-        self, generation: int, started: datetime, progress: Progress | None
-    ) -> AggregationReport:
+    def _build(self, generation: int, started: datetime, steps: Steps) -> AggregationReport:
         """Take over what is final, and compute the rest."""
         report = AggregationReport()
         is_over = False
@@ -199,7 +212,7 @@ class AggregationUpdate:
             intervals = self._recompute.marks(generation).intervals(None, None)
             known = {interval.period for interval in intervals}
             intervals += [i for i in self._intervals_of_days(generation) if i.period not in known]
-            report += self._do(generation, intervals, started, progress)
+            report += self._do(generation, intervals, started, steps)
             # What was sealed meanwhile may have been left out, and its events may be gone.
             is_over = not report.is_complete or self._seal().final == seal.final
         return report + AggregationReport(unchanged=taken, sealed_before=seal.reached_from(None))
@@ -211,9 +224,7 @@ class AggregationUpdate:
         names = self._generations.day_index_names(generation)
         return self._intervals_of_rows(names, Range())
 
-    def _reset_range(
-        self, asked: Range, started: datetime, progress: Progress | None
-    ) -> AggregationReport:
+    def _reset_range(self, asked: Range, started: datetime, steps: Steps) -> AggregationReport:
         generation = self._generations.current()
         self._refuse_changes(generation)
         marks = self._recompute.marks(generation)
@@ -223,7 +234,7 @@ class AggregationUpdate:
         # Those that have rows but no events: these must go.
         of_rows = self._intervals_of_rows([self._definition.alias], asked)
         intervals += [i for i in of_rows if i.period not in known]
-        report = self._do(generation, intervals, started, progress)
+        report = self._do(generation, intervals, started, steps)
         self._store.refresh([self._definition.alias])
         return report + AggregationReport(sealed_before=self._seal().reached_from(asked.start))
 
@@ -265,11 +276,11 @@ class AggregationUpdate:
         generation: int,
         intervals: Sequence[DirtyInterval],
         started: datetime,
-        progress: Progress | None,
+        steps: Steps,
     ) -> AggregationReport:
         run = self._run(generation, intervals, started)
-        do_all([run], threads=self._threads, progress=progress)
-        return run.finish(self._lease_seconds)
+        do_all([run], threads=self._threads, steps=steps)
+        return run.finish(self._lease_seconds, steps)
 
     def _run(
         self,

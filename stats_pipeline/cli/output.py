@@ -58,6 +58,11 @@ class Output:
         """Say that something needs attention."""
         click.echo(one_line(f"Warning: {' '.join(text.split())}"), err=True)
 
+    def notice(self, text: str) -> None:
+        """Say on a terminal what is waited for; elsewhere the log has it with -v."""
+        if sys.stderr.isatty():
+            click.echo(f"\n{one_line(text)}", err=True)  # below the bar
+
     @contextmanager
     def progress(self, label: str) -> Iterator[Progress]:
         """Show progress: a bar with an ETA on a terminal, elsewhere lines with -v."""

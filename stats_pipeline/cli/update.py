@@ -60,7 +60,9 @@ def update(output: Output, names: tuple[str, ...], start: str | None, end: str |
     Shows what had something to do; with -v all aggregations.
     """
     with output.progress("Updating") as progress:
-        report = current_stats.update(list(names) or None, start, end, progress=progress)
+        report = current_stats.update(
+            list(names) or None, start, end, progress=progress, notice=output.notice
+        )
     _say(output, report, names)
     pending = {name: len(each.pending) for name, each in _unfinished(report).items()}
     if pending:
@@ -84,7 +86,9 @@ def reset(output: Output, names: tuple[str, ...], start: str | None, end: str | 
     left to do, the exit code is 1, and the same command goes on with it.
     """
     with output.progress("Recomputing") as progress:
-        report = current_stats.reset(list(names) or None, start, end, progress=progress)
+        report = current_stats.reset(
+            list(names) or None, start, end, progress=progress, notice=output.notice
+        )
     _say(output, report, names, is_reset=True)
     seen = "the old rows" if start is end is None else "the old rows of these"
     pending = {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, tzinfo
 
-from stats_pipeline.aggregations.run import Progress, Run, do_all
+from stats_pipeline.aggregations.run import Run, do_all
+from stats_pipeline.aggregations.steps import Steps
 from stats_pipeline.aggregations.update import AggregationUpdate, HandOver, Range
 from stats_pipeline.clock import Clock, format_time
 from stats_pipeline.errors import InvalidParameter, StatsError, without_title
@@ -54,7 +55,7 @@ class Aggregating:
         definitions: Definitions,
         start: When,
         end: When,
-        progress: Progress | None,
+        steps: Steps,
         *,
         hand_over: HandOver | None,
         should_stop: Callable[[], bool] | None,
@@ -79,11 +80,13 @@ class Aggregating:
                     asked, started=began, hand_over=hand_over, should_stop=should_stop
                 )
                 begun.append((definition, updating, asked, run))
-        do_all([run for *_, run in begun], threads=self._threads, progress=progress)
+        do_all([run for *_, run in begun], threads=self._threads, steps=steps)
         for definition, updating, asked, run in begun:
             with _reporting(definition, reports):
                 is_patient = hand_over is None
-                reports[definition.name] = updating.end(run, asked, is_patient=is_patient)
+                reports[definition.name] = updating.end(
+                    run, asked, steps=steps, is_patient=is_patient
+                )
         return self._keep("update", began, reports, (start, end))
 
     def reset(
@@ -91,7 +94,7 @@ class Aggregating:
         definitions: Definitions,
         start: When,
         end: When,
-        progress: Progress | None,
+        steps: Steps,
     ) -> UpdateReport:
         """Recompute these from the events; one that fails does not stop the others.
 
@@ -100,9 +103,10 @@ class Aggregating:
         """
         began = self._clock.now()
         reports: Reports = {}
-        counted = progress and _adding_up(progress)
+        planned = {each.name: self._planned(each, start, end, steps) for each in definitions}
         is_everything = start is end is None
         for number, definition in enumerate(definitions):
+            steps.expect(-planned[definition.name])  # from here on it is known
             with _reporting(definition, reports):
                 asked = _range(start, end, definition.config.time_zone)
                 others = self._other_parts(definition)
@@ -112,10 +116,23 @@ class Aggregating:
                 reports[definition.name] = updating.reset(
                     asked,
                     started=began,
-                    progress=counted,
+                    steps=steps,
                     left=_without(others, definitions[:number]),
                 )
         return self._keep("reset", began, reports, (start, end))
+
+    def _planned(
+        self, definition: AggregationDefinition, start: When, end: When, steps: Steps
+    ) -> int:
+        """Let the job reckon with what a reset has to do; return how many intervals."""
+        if not steps.is_seen:
+            return 0
+        number = 0
+        with suppress(Exception):  # whatever it is, the reset itself says it
+            asked = _range(start, end, definition.config.time_zone)
+            number = self._updating(definition, ()).planned(asked)
+        steps.expect(number)
+        return number
 
     def _keep(
         self, job: str, began: datetime, reports: Reports, asked: tuple[When, When]
@@ -150,20 +167,6 @@ def _reporting(definition: AggregationDefinition, reports: Reports) -> Iterator[
     except Exception as error:
         logger.exception("%s", definition.title)
         reports[definition.name] = AggregationReport(error=repr(error))
-
-
-def _adding_up(progress: Progress) -> Progress:
-    """Return what goes on where one aggregation ended, though the next one counts from 1."""
-    before = last = 0
-
-    def show(done: int, total: int) -> None:
-        nonlocal before, last
-        if done <= last:
-            before += last
-        last = done
-        progress(before + done, before + total)
-
-    return show
 
 
 def _range(start: When, end: When, zone: tzinfo) -> Range:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stats_pipeline.aggregations.as_of import read_as_of
-from stats_pipeline.aggregations.run import Progress
+from stats_pipeline.aggregations.steps import Notice, Progress, Steps
 from stats_pipeline.aggregations.update import AggregationUpdate, HandOver
 from stats_pipeline.clock import Clock, SystemClock
 from stats_pipeline.errors import InvalidEvent
@@ -217,6 +217,7 @@ class Pipeline(Places):
         end: When = None,
         *,
         progress: Progress | None = None,
+        notice: Notice | None = None,
         hand_over: HandOver | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> UpdateReport:
@@ -227,6 +228,7 @@ class Pipeline(Places):
             start: only intervals that end after it.
             end: only intervals that begin before it; a bare date means through its end.
             progress: called with how many intervals are done, and how many there are.
+            notice: called with a sentence that says what the update waits for.
             hand_over: takes what is too much for one of several workers (see
                 `AggregationUpdate.begin`).
             should_stop: asked before each interval, as for a process that was told to end.
@@ -235,7 +237,7 @@ class Pipeline(Places):
             self._aggregations(names),
             start,
             end,
-            progress,
+            Steps(progress, notice),
             hand_over=hand_over,
             should_stop=should_stop,
         )
@@ -247,9 +249,11 @@ class Pipeline(Places):
         end: When = None,
         *,
         progress: Progress | None = None,
+        notice: Notice | None = None,
     ) -> UpdateReport:
         """Recompute these aggregations (None: all) from the events; readers see no gap."""
-        return self._aggregating.reset(self._aggregations(names), start, end, progress)
+        steps = Steps(progress, notice)
+        return self._aggregating.reset(self._aggregations(names), start, end, steps)
 
     def has_rows(self, aggregations: Collection[str]) -> bool:
         """Tell whether at least one of these aggregations has rows."""

@@ -7,12 +7,15 @@ from collections.abc import Sequence
 
 import pytest
 
+from stats_pipeline.aggregations.lease import acquire
 from stats_pipeline.clock import ManualClock
 from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.stores.protocol import ItemResult, Operation, Record, State, Store
 from tests.aggregations.conftest import PATIENCE_SECONDS, Make, SetCall
 from tests.aggregations.faulty import CallingAggregator
 from tests.aggregations.host import NOON, take, update, visits
+
+MONTHLY = {"aggregation_interval": "month"}
 
 
 def test_the_intervals_of_several_aggregations_share_the_threads(
@@ -44,13 +47,40 @@ def test_aggregations_that_set_the_same_flags_do_not_keep_each_other_out(make: M
     assert pipeline.update(names, hand_over=lambda *_: None).is_complete
 
 
-def test_the_progress_of_a_reset_goes_on_where_one_aggregation_ends(make: Make) -> None:
-    """Else the time that is left would be reckoned from a count that begins again."""
-    pipeline = make(aggregations={"a-agg": {}, "b-agg": {}})
+def test_the_progress_of_a_reset_knows_all_aggregations_from_the_start(make: Make) -> None:
+    """Else it would be complete at the end of each, and the time that is left wrong.
+
+    Also of a reset that goes on, of one of a range, and of day rows.
+    """
+    names = ["a-agg", "b-agg", "month-agg"]
+    pipeline = make(aggregations={"a-agg": {}, "b-agg": {}, "month-agg": MONTHLY})
     take(pipeline, visits(("2017-01-01T10:00:00Z", "a"), ("2017-01-02T10:00:00Z", "a")))
-    progress: list[tuple[int, int]] = []
-    pipeline.reset(["a-agg", "b-agg"], progress=lambda *now: progress.append(now))
-    assert progress == [(1, 2), (2, 2), (3, 4), (4, 4)]
+
+    def told(*asked: str) -> list[tuple[int, int]]:
+        progress: list[tuple[int, int]] = []
+        pipeline.reset(names, *asked, progress=lambda *now: progress.append(now))
+        return progress
+
+    for _ in range(2):
+        assert told() == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+    assert told("2017-01-02") == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_what_a_killed_run_holds_is_not_done_and_is_waited_for_aloud(make: Make) -> None:
+    """Progress counts it when it is, and says before how long that may take."""
+    clock = ManualClock(NOON)
+    pipeline = make(clock=clock)
+    take(pipeline, visits(("2017-01-01T10:00:00Z", "a"), ("2017-01-02T10:00:00Z", "a")))
+    alias = pipeline.registries.aggregation("pages-agg").alias
+    assert acquire(pipeline.store.state, clock, f"{alias}#g1/2017-01-01T00:00:00.000Z", 60)
+    told: list[object] = []
+    report = pipeline.update(
+        ["pages-agg"], progress=lambda *now: told.append(now), notice=told.append
+    )
+    assert report.is_complete
+    first, waiting, last = told
+    assert (first, last) == ((1, 2), (2, 2))
+    assert "waiting for 1 interval that another run holds, up to 60 s" in str(waiting)
 
 
 class Unbuildable(CallingAggregator):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from stats_pipeline.aggregations import as_of, generations, lease
 from stats_pipeline.aggregations.run import do_all
+from stats_pipeline.aggregations.steps import Steps
 from stats_pipeline.aggregations.update import Range
 from stats_pipeline.pipeline.doctor.registrations import AGGREGATION, EVENT_TYPE, QUERY, SETTINGS
 from stats_pipeline.pipeline.doctor.report import Examination, Hop, Unsound
@@ -70,9 +71,10 @@ def _process(own: Pipeline) -> str:
 
 def _update(own: Pipeline) -> str:
     updating = own.updating(own.registries.aggregation(AGGREGATION))
+    steps = Steps()
     run = updating.begin(Range(), started=own.clock.now())
-    do_all([run], threads=1, progress=None)
-    report = updating.end(run, Range())
+    do_all([run], threads=1, steps=steps)
+    report = updating.end(run, Range(), steps=steps)
     if report.error:
         raise Unsound(report.error)
     return f"{report.created} row written"
