@@ -23,6 +23,7 @@ class Gate:
         self._address = "127.0.0.1", 0
         self._speaks = threading.Event()
         self._answers_left = inf
+        self._to_lose = b""
         self._sockets: list[socket.socket] = []
         self._listen()
         self._speaks.set()
@@ -50,6 +51,18 @@ class Gate:
         That answer never arrives, though the broker has done what it speaks of.
         """
         self._answers_left = answers
+
+    def lose(self, part: bytes) -> None:
+        """Cut the connection on which a client writes something with this in it, once.
+
+        The broker never has what was written, though its sender's system has taken all of it.
+        """
+        self._to_lose = part
+
+    @property
+    def has_lost(self) -> bool:
+        """Tell whether what `lose` waits for has come."""
+        return not self._to_lose
 
     def close(self) -> None:
         """End it."""
@@ -84,6 +97,9 @@ class Gate:
             for source in select([client, broker], [], [])[0]:
                 data = source.recv(CHUNK_BYTES)
                 if not data or (source is broker and self._is_to_be_cut()):
+                    return
+                if source is client and self._to_lose and self._to_lose in data:
+                    self._to_lose = b""
                     return
                 self._speaks.wait()
                 (broker if source is client else client).sendall(data)

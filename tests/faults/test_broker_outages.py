@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import Any
 
@@ -11,12 +11,16 @@ from flask import Flask
 from kombu.connection import Connection
 
 from stats_pipeline.contrib.file_download.signals import file_downloaded
+from stats_pipeline.events import publisher as publisher_module
 from stats_pipeline.model import Event
+from stats_pipeline.pipeline import Pipeline
+from stats_pipeline.queues.amqp import AmqpQueue
 from tests.faults.conftest import Host, Start
 from tests.faults.gate import Gate
 from tests.faults.processes import drain_for_ever
 from tests.faults.traffic import (
     EVENT_TYPE,
+    MESSAGE_EVENTS,
     SETTINGS,
     assert_at_rest,
     downloads,
@@ -45,6 +49,10 @@ RUN_EVENTS = 100
 
 #: Answers of the broker to a publisher and a worker that have something to do.
 MOST_ANSWERS = 30
+
+#: Messages that a full queue holds, and what is sent to it: several times as much.
+LONGEST_QUEUE = 5
+SENT_TO_FULL = 300
 
 
 def build(event: Event, _sender: object, *, obj: Event, **_: Any) -> Event:
@@ -176,6 +184,47 @@ def test_W11_what_is_published_to_a_queue_that_was_deleted_is_not_lost(
         channel.queue_delete(pipeline.registries.event_type(EVENT_TYPE).queue_name)
     publish(pipeline, events[100:])
     assert_at_rest(pipeline, expected_of(events))
+
+
+def emit(pipeline: Pipeline, events: Sequence[Event]) -> None:
+    """Emit events in buffered mode, and wait until they are on their way."""
+    pipeline.emit(EVENT_TYPE, events)
+    assert pipeline.flush()
+
+
+@pytest.mark.parametrize("send", [publish, emit])
+def test_A004_32_a_message_that_was_written_and_not_confirmed_is_sent_again(
+    behind_gate: Backend, gate: Gate, host: Host, send: Callable[..., None]
+) -> None:
+    """The connection is cut between the two, and nobody but the sender has the message."""
+    pipeline = host(behind_gate)
+    events = downloads(3 * MESSAGE_EVENTS)
+    for portion in portions(events, MESSAGE_EVENTS):
+        gate.lose(f'"{portion[0]["event_id"]}"'.encode())
+        send(pipeline, portion)
+        assert gate.has_lost
+        assert pipeline.flush()
+    assert_at_rest(pipeline, expected_of(events))
+
+
+def test_a_queue_that_is_full_costs_nothing(
+    distributed: Backend, amqp_url: str, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it refuses goes to the spool, and from there into the queue when workers make room."""
+    monkeypatch.setattr(publisher_module, "RESEND_SECONDS", 0.2)
+    pipeline = host(distributed)
+    queue = AmqpQueue(amqp_url, longest_queue=LONGEST_QUEUE)
+    vars(pipeline._connections)["queue"] = queue
+    published, emitted = portions(downloads(2 * SENT_TO_FULL), SENT_TO_FULL)
+    publish(pipeline, published, 10)
+    for event in emitted:
+        pipeline.emit(EVENT_TYPE, [event])
+    assert not pipeline.flush()
+    assert pipeline.publisher.spooled()
+    assert queue.depth(pipeline.registries.event_type(EVENT_TYPE).queue_name) >= LONGEST_QUEUE
+    while not pipeline.flush():
+        pipeline.process_events()
+    assert_at_rest(pipeline, expected_of([*published, *emitted]))
 
 
 @pytest.mark.parametrize("runs", RUNS)
