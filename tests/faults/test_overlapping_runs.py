@@ -1,9 +1,11 @@
 """Aggregation runs at the same time, in processes of their own; some stop past their lease."""
 
 from collections.abc import Callable
+from threading import Event as Signal
 
 import pytest
 
+from stats_pipeline.clock import SystemClock
 from tests.faults.conftest import Host, Start
 from tests.faults.processes import drain_for_ever, update, update_for_ever
 from tests.faults.proxy import Paused, Request, StoreProxy, each_time
@@ -16,6 +18,7 @@ from tests.faults.traffic import (
     expected_of,
     portions,
     publish,
+    totals,
 )
 from tests.support import Backend
 
@@ -34,6 +37,18 @@ def opens_snapshot_of_events(request: Request) -> bool:
 def writes_rows(request: Request) -> bool:
     """Match a run's first write."""
     return request.writes_to(ROW_INDEX)
+
+
+class WaitingClock(SystemClock):
+    """Give a signal as soon as somebody sleeps, as a run does that waits for another one."""
+
+    def __init__(self, waits: Signal) -> None:
+        self._waits = waits
+
+    def sleep(self, seconds: float) -> None:
+        """Give the signal, and sleep."""
+        self._waits.set()
+        super().sleep(seconds)
 
 
 @pytest.mark.parametrize(
@@ -68,10 +83,44 @@ def test_W18_a_run_stopped_past_its_lease_and_continued_ends_in_exact_totals(
     definition = pipeline.registries.aggregation("file-download-agg")
     assert pipeline.updating(definition).dirty(), "the other run may still write"
     assert not report.error
+    before = len(store_proxy.requests)
     pause.go_on.set()
     run.go_on()
     assert run.wait() == 0
+    behind = store_proxy.requests[before:]
+    assert behind, "it noticed that it had been stopped"
+    assert not [request for request in behind if request.writes_to(ROW_INDEX)]
+    if is_done_first:
+        # Nothing of it was under way that had to be made up for.
+        assert totals(pipeline) == expected_of(events).totals
     assert_at_rest(host(distributed, clock=LaterClock()), expected_of(events))
+
+
+def test_W18_a_run_waits_for_one_that_holds_an_interval_and_counts_what_came_meanwhile(
+    distributed: Backend,
+    behind_proxy: Backend,
+    store_proxy: StoreProxy,
+    host: Host,
+    start: Start,
+) -> None:
+    """The first one can't write over it what it saw before; nothing has to be repeated."""
+    events = downloads(2 * EVENTS)
+    pause = Paused(is_done_first=True)
+    pipeline = host(distributed)
+    publish(pipeline, events[:EVENTS])
+    assert pipeline.process_events().indexed == EVENTS
+    store_proxy.choose = each_time(opens_snapshot_of_events, [pause])
+    first = start(behind_proxy, update)
+    assert pause.arrived.wait(ARRIVES_WITHIN_SECONDS)
+
+    publish(pipeline, events[EVENTS:])
+    assert pipeline.process_events().indexed == EVENTS
+    report = host(distributed, clock=WaitingClock(pause.go_on)).update()
+    assert report.is_complete, report
+    pause.go_on.set()  # One that had not waited would be overtaken by what the first one writes.
+    assert first.wait() == 0
+    assert totals(pipeline) == expected_of(events).totals
+    assert_at_rest(pipeline, expected_of(events))
 
 
 def test_W18_runs_that_overlap_while_events_come_in_end_in_exact_totals(
