@@ -77,6 +77,11 @@ def test_workers_in_any_time_zone_count_days_of_23_and_25_hours_exactly(
     assert counted(pipeline, "hours-agg") == {
         (hour, zone): number for hour, number in hours.items() for zone in ZONES
     }
+    assert not pipeline.dead_letters.list()
+    balance = pipeline.balance()
+    assert balance.is_closed, balance
+    assert balance.types["visit"].accepted == len(ZONES) * len(moments())
+    assert balance.types["visit"].stored == len(ZONES) * len(moments())
 
 
 def counted(pipeline: Pipeline, name: str) -> dict[tuple[datetime, str], int]:

@@ -8,7 +8,7 @@ import resource
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from stats_pipeline.errors import QueueError
 from stats_pipeline.events import publisher as publisher_module
 from stats_pipeline.pipeline import Pipeline
 from tests.faults.conftest import Host, Start
-from tests.faults.firing import FIRING, fire
+from tests.faults.firing import FIRING, downloaded, fire
 from tests.faults.gate import Gate
 from tests.faults.test_host_killed import NO_BROKER, counted_numbers
 from tests.faults.traffic import (
@@ -31,7 +31,7 @@ from tests.faults.traffic import (
     publish,
     totals,
 )
-from tests.support import Backend
+from tests.support import Backend, stored_events
 
 DISK_BYTES = 1_000_000
 BUFFER_EVENTS = 100
@@ -84,12 +84,19 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
 
 
 @pytest.fixture
-def pipeline(
+def make(
     behind_gate: Backend, host: Host, disk: Disk, monkeypatch: pytest.MonkeyPatch
-) -> Pipeline:
-    """Give a pipeline whose spool is on that disk, and whose broker is behind the gate."""
+) -> Callable[..., Pipeline]:
+    """Give a function (settings) that makes pipelines with that spool, and a broker at the gate."""
     monkeypatch.setattr(publisher_module, "RESEND_SECONDS", 0.2)
-    return host(behind_gate, STATS_SPOOL=str(disk.folder), STATS_BUFFER_EVENTS=BUFFER_EVENTS)
+    place = {"STATS_SPOOL": str(disk.folder), "STATS_BUFFER_EVENTS": BUFFER_EVENTS}
+    return partial(host, behind_gate, **place)
+
+
+@pytest.fixture
+def pipeline(make: Callable[..., Pipeline]) -> Pipeline:
+    """Give one of them."""
+    return make()
 
 
 def test_W8_with_broker_away_and_disk_full_only_what_exceeds_the_buffer_is_lost(
@@ -124,6 +131,46 @@ def test_W8_with_broker_away_and_disk_full_only_what_exceeds_the_buffer_is_lost(
     balance = pipeline.balance().types[EVENT_TYPE]
     assert (balance.accepted, balance.stored) == (len(kept) + len(more), len(kept) + len(more))
     assert (balance.lost, balance.refused, balance.missing) == (lost, 1, ())
+
+
+def test_W8_with_broker_away_and_disk_full_no_confirmed_signal_is_lost_that_fits_into_the_buffer(
+    make: Callable[..., Pipeline], gate: Gate, disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says of each that it is not confirmed, and what `publish` refuses is never stored."""
+    pipeline = make(STATS_PUBLISH="confirmed", **FIRING)
+    pipeline.connect(lambda _sender: True)
+    gate.shut()
+    disk.fill()
+    lost, refused = 7, downloads(5, first=1_000)
+    for number in range(BUFFER_EVENTS + lost):
+        downloaded.send(None, number=number)
+    errors = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
+    assert len([text for text in errors if "NOT CONFIRMED" in text]) == BUFFER_EVENTS + lost
+    assert len([text for text in errors if "LOST" in text]) == lost
+    with pytest.raises(QueueError):
+        pipeline.publish(EVENT_TYPE, refused)
+    counts = pipeline.counters().published
+    assert (counts["lost"], counts["refused"]) == (lost, len(refused))
+    assert not {"sent", "spooled"} & counts.keys()
+
+    gate.open()
+    wait_until(
+        lambda: pipeline.publisher.counts["sent"] == BUFFER_EVENTS,
+        timeout_seconds=PATIENCE_SECONDS,
+    )
+    disk.make_room()
+    more = downloads(10, first=3_000)
+    publish(pipeline, more)
+    while pipeline.process_events().taken:
+        pass
+    assert pipeline.update().is_complete
+    taken = [*downloads(BUFFER_EVENTS), *more]
+    assert totals(pipeline) == expected_of(taken).totals
+    ids = {event["event_id"] for event in stored_events(pipeline)}
+    assert ids == {event["event_id"] for event in taken}
+    balance = pipeline.balance().types[EVENT_TYPE]
+    assert (balance.accepted, balance.stored) == (len(taken), len(taken))
+    assert (balance.lost, balance.refused, balance.missing) == (lost, len(refused), ())
 
 
 def test_a_spool_whose_disk_becomes_full_is_sent_when_there_is_room_again(

@@ -104,6 +104,7 @@ class World:
     Attributes:
         sent: the events that must be counted.
         dead: the ids of those that can't be.
+        published: how many were published in all, and messages that are none.
         messages: copies of all that was ever in the queue.
         chance: in which order the queue gives its messages; None: as they came.
     """
@@ -116,6 +117,7 @@ class World:
         self.queue = open_queue(host.queue_url)
         self.sent: list[Event] = []
         self.dead: set[str] = set()
+        self.published = 0
         self.messages: list[tuple[str, bytes]] = []
         self.chance: Random | None = None
         self._numbers = count(1)
@@ -187,6 +189,8 @@ class World:
     def send_undecodable(self) -> None:
         """Let something come into the queue that is no message."""
         self.queue.publish(self.pipeline.registries.event_type("visit").queue_name, [UNDECODABLE])
+        # However often it comes, it is the same to everybody.
+        self.published += "undecodable" not in self.dead
         self.dead.add("undecodable")
 
     def redeliver(self, numbers: list[int]) -> None:
@@ -227,6 +231,7 @@ class World:
         assert len(self.pipeline.dead_letters.list()) == len(self.dead)
         balance = self.pipeline.balance()
         assert balance.is_closed, balance
+        assert balance.types["visit"].accepted == self.published
 
     def _reorder(self, messages: list[Message]) -> None:
         if self.chance:
@@ -246,6 +251,7 @@ class World:
         except Crash:
             self.start_process()
             self.pipeline.publish("visit", [body])
+        self.published += 1
 
 
 #: What processes do, and what happens to all of them.
