@@ -20,8 +20,11 @@ from stats_pipeline import Filter
 from stats_pipeline.pipeline import Pipeline
 from tests.celery.workers import Worker, running_worker, worker_settings
 from tests.faults.conftest import Host, Start
+from tests.faults.gate import Gate
 from tests.faults.processes import drain_for_ever
+from tests.faults.proxy import Paused, StoreProxy, each_time
 from tests.faults.traffic import (
+    EVENT_INDEX,
     EVENT_TYPE,
     LaterClock,
     assert_at_rest,
@@ -37,6 +40,8 @@ EVENTS_PER_KILL = 600
 
 #: From before its first message to after its last one.
 SHORTEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS = 0.05, 0.6
+
+ARRIVES_WITHIN_SECONDS = 60
 
 KILLS = [20, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1_800)])]
 
@@ -64,6 +69,35 @@ def test_A004_32_a_worker_killed_again_and_again_loses_nothing_and_counts_nothin
     sys.stdout.write(f"{killed_at_work} of {kills} were killed at work\n")
     assert killed_at_work, "they were killed too late to prove anything"
     assert_at_rest(web, expected_of(events))
+
+
+def test_what_a_vanished_worker_held_is_delivered_again_when_the_broker_gives_its_connection_up(
+    distributed: Backend,
+    behind_gate: Backend,
+    gate: Gate,
+    store_proxy: StoreProxy,
+    host: Host,
+    start: Start,
+) -> None:
+    """And where it was not dead after all, what it was about to write arrives a second time."""
+    pipeline = host(distributed)
+    events = downloads(EVENTS_PER_KILL)
+    publish(pipeline, events)
+    pause = Paused(is_done_first=False)
+    store_proxy.choose = each_time(lambda request: request.writes_to(EVENT_INDEX), [pause])
+    worker = start(Backend(store_proxy.url, behind_gate.broker_url), drain_for_ever)
+    assert pause.arrived.wait(ARRIVES_WITHIN_SECONDS)
+    worker.stop()
+    assert pipeline.process_events().taken == 0, "it holds all of them"
+    gate.shut()
+    assert_at_rest(pipeline, expected_of(events))
+    gate.open()
+    pause.go_on.set()
+    worker.go_on()
+    more = downloads(EVENTS_PER_KILL, first=EVENTS_PER_KILL)
+    publish(pipeline, more)
+    assert_at_rest(pipeline, expected_of([*events, *more]))
+    assert worker.is_running()
 
 
 #: Each of them costs Celery the time to make another one.
