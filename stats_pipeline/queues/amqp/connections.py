@@ -33,7 +33,8 @@ class Link:
     """Be one open connection, with what is known about the broker behind it.
 
     Without heartbeats, which somebody would have to send while a bulk is being written. So what a
-    vanished machine held comes back when the broker's `consumer_timeout` ends (half an hour).
+    vanished machine held comes back when the broker writes to it and has no answer: after its
+    `consumer_timeout` (half an hour), and the kernel's patience.
 
     Attributes:
         amqp: the connection of py-amqp.
