@@ -23,8 +23,16 @@ from stats_pipeline.registry.config import (
     read_processor_config,
 )
 from stats_pipeline.registry.event_needs import check_retention, rows_follow_from_days
-from stats_pipeline.registry.field_checks import BINARY, check_fields, check_sketches
+from stats_pipeline.registry.field_checks import check_fields
 from stats_pipeline.registry.items import Item
+from stats_pipeline.registry.mapping_checks import (
+    check_dimensions,
+    check_event_fields,
+    check_filter,
+    check_mappings,
+    check_own_fields,
+    plain,
+)
 from stats_pipeline.registry.order import check_order
 from stats_pipeline.registry.salt_windows import check_salt_window, salt_windows
 from stats_pipeline.templates import IndexTemplate, complete_template, load_template
@@ -34,6 +42,8 @@ DATE = {"type": "date"}
 BOOLEAN = {"type": "boolean"}
 LONG = {"type": "long"}
 DOUBLE = {"type": "double"}
+#: Of sketches.
+BINARY = {"type": "binary"}
 
 #: What every stored event may have, beside the fields of its template.
 EVENT_FIELDS: Mapping[str, Mapping[str, Any]] = {
@@ -131,7 +141,9 @@ class EventDefinition:
             raise DefinitionError(f"{self.title} has no 'templates'")
         names = [self.name, f"events-stats-{self.name}"]
         body = load_template(self.declaration.templates, names, owner=self.title)
-        return complete_template(self.alias, body, EVENT_FIELDS, owner=self.title)
+        template = complete_template(self.alias, body, EVENT_FIELDS, owner=self.title)
+        check_own_fields(template.properties, EVENT_FIELDS, owner=self.title)
+        return template
 
 
 class AggregationDefinition:
@@ -159,6 +171,7 @@ class AggregationDefinition:
         except UnknownEventType as error:
             raise DefinitionError(f"{self.title}: {error}") from error
         check_fields(config, event.template.types, owner=self.title)
+        check_event_fields(config, event.template.properties, owner=self.title)
         check_salt_window(config, event.config, owner=self.title, event_title=event.title)
         days = event.config.retention_days
         # Without it, nothing is loaded that is not needed yet.
@@ -202,7 +215,12 @@ class AggregationDefinition:
     def modifiers(self) -> tuple[Callable[[Filter], Filter], ...]:
         """Return the query modifiers, in the order in which they are applied."""
         entries = self.config.query_modifiers
-        return load_callables(entries, key="query_modifiers", owner=self.title)
+        modifiers = load_callables(entries, key="query_modifiers", owner=self.title)
+        where = Filter()
+        for modifier in modifiers:
+            where = modifier(where)
+        check_filter(where, self.event.template.properties, owner=self.title)
+        return modifiers
 
     @cached_property
     def event(self) -> EventDefinition:
@@ -222,12 +240,19 @@ class AggregationDefinition:
         if self.declaration.templates:
             names = [self.alias_name, self.name]
             body = load_template(self.declaration.templates, names, owner=self.title)
-        template = complete_template(self.alias, body, self._row_fields(), owner=self.title)
-        check_sketches(self.config, template.types, owner=self.title)
+        fields, config = self._row_fields(), self.config
+        template = complete_template(self.alias, body, fields, owner=self.title)
+        properties, of_event = template.properties, self.event.template.properties
+        check_dimensions(config, properties, of_event, owner=self.title)
+        computed = [to for to, source in config.copy_fields.items() if callable(source)]
+        check_own_fields(properties, fields, owner=self.title, free=computed)
+        # Queries may ask for any field of rows.
+        check_mappings(properties, properties, what=f"{self.title}: its template")
         return template
 
     def _row_fields(self) -> dict[str, Mapping[str, Any]]:
-        config, event_fields = self.config, self.event.template.properties
+        config, of_event = self.config, self.event.template.properties
+        event_fields = {name: plain(mapping) for name, mapping in of_event.items()}
         fields: dict[str, Mapping[str, Any]] = {
             "timestamp": DATE,
             "start": DATE,

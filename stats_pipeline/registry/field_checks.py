@@ -8,12 +8,9 @@ from typing import Any
 
 from stats_pipeline.errors import DefinitionError, nearest
 from stats_pipeline.fields import FILTERABLE, GROUPABLE, NUMBERS, ORDERED, from_text, one_value
-from stats_pipeline.metrics import First, Last, Max, Mean, Metric, Min, Sum, Unique, sketch_field
+from stats_pipeline.metrics import First, Last, Max, Mean, Metric, Min, Sum, Unique
 from stats_pipeline.model import Where
 from stats_pipeline.registry.config import AggregatorConfig
-
-#: How a sketch is stored.
-BINARY = {"type": "binary"}
 
 
 def check_fields(config: AggregatorConfig, types: Mapping[str, str], *, owner: str) -> None:
@@ -38,17 +35,6 @@ def check_fields(config: AggregatorConfig, types: Mapping[str, str], *, owner: s
             )
     for name, metric in config.metrics.items():
         _check_metric(metric, types, f"{owner}: the metric {name!r}")
-
-
-def check_sketches(config: AggregatorConfig, types: Mapping[str, str], *, owner: str) -> None:
-    """Refuse a template of rows that has another type in the place of a sketch."""
-    for name, metric in config.metrics.items():
-        sketch = sketch_field(name)
-        if isinstance(metric, Unique) and types[sketch] != BINARY["type"]:
-            raise DefinitionError(
-                f"{owner}: its template gives {sketch!r} the type {types[sketch]}, but the sketch "
-                f"of {name!r} is stored there; leave that field out of the template"
-            )
 
 
 def _check_metric(metric: Metric, types: Mapping[str, str], what: str) -> None:

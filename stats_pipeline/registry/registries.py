@@ -217,7 +217,7 @@ class Registries:
             _load_named(definition, EVENTS, _keys(EVENTS, overrides, name))
         for name, overrides in self._settings[AGGREGATIONS.setting].items():
             if name in self.aggregation_items:  # else it is switched off
-                self.aggregation(name).config  # noqa: B018
+                self.aggregation(name).template  # noqa: B018
                 _load_named(
                     self.aggregation(name), AGGREGATIONS, _keys(AGGREGATIONS, overrides, name)
                 )

@@ -140,7 +140,7 @@ def test_a_host_runs_with_the_result(
 
 
 def test_templates_are_converted(app: Flask, with_templates: None, tmp_path: Path) -> None:
-    """What is ours and what is raw is left out, and so is the form of dates, which is ours here."""
+    """What is ours and what is raw is left out, and so is what changes the values found."""
     found = translated(app, OLD, "--templates", tmp_path / "templates")
     assert found["templates"] == ["page-view"]
     body = json.loads((tmp_path / "templates" / "page-view.json").read_text())

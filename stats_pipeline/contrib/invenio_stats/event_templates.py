@@ -26,6 +26,13 @@ OUR_FIELDS = frozenset(
 #: Fields that are gone before an event is stored.
 RAW_FIELDS = frozenset({"ip_address", "session_id", "user_agent", "user_id"})
 
+#: Mapping parameters that don't come along: dates have a form of ours, and with the others other
+#: values are found than those that are stored, which is refused here.
+LEFT_OUT = frozenset(
+    {"copy_to", "doc_values", "format", "ignore_above", "index", "normalizer", "null_value"}
+    | {"script", "value"}
+)
+
 #: Metrics of invenio-stats that need a number.
 OF_NUMBERS = frozenset({"avg", "max", "min", "sum"})
 
@@ -72,7 +79,10 @@ class EventTemplates:
             why = f"This draft holds only what aggregations use: {shown(source)} is not here"
             what_to_do = "Add the other fields of the events, and look at the types"
         else:
-            why = f"Converted from {shown(source)}, of which timestamps and raw fields are left out"
+            why = (
+                f"Converted from {shown(source)}, of which timestamps, raw fields, and parameters "
+                "by which something else is found than what is stored, are left out"
+            )
             what_to_do = "Look at it, move it into a package of yours and name that here"
         return entry.findings.doubt(entry.at("templates"), str(self._folder), why, what_to_do)
 
@@ -104,8 +114,7 @@ def find_template(source: str) -> tuple[Properties, Mapping[str, Any]] | None:
 def _convert(body: Mapping[str, Any]) -> tuple[Properties, Mapping[str, Any]]:
     template = body.get("template", body)
     properties = {
-        # The form of a date means nothing here: all are stored in ours.
-        name: {key: value for key, value in mapping.items() if key != "format"}
+        name: {key: value for key, value in mapping.items() if key not in LEFT_OUT}
         for name, mapping in template.get("mappings", {}).get("properties", {}).items()
         if name not in OUR_FIELDS | RAW_FIELDS
     }
