@@ -53,6 +53,7 @@ def _lines(report: RetentionReport) -> Iterator[str]:
             ("spooled messages", report.spooled_messages),
             ("keys of visitor ids", report.salts),
             ("events", report.events),
+            ("earlier revisions of events", report.revisions),
             ("entries of the ledger", report.ledger),
         )
         for whose, number in numbers.items()

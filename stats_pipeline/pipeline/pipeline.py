@@ -27,6 +27,7 @@ from stats_pipeline.pipeline.losses import LossReport, acknowledge_loss
 from stats_pipeline.pipeline.moving import Moving
 from stats_pipeline.pipeline.preparing import prepare
 from stats_pipeline.pipeline.processing import Processing
+from stats_pipeline.pipeline.references import References
 from stats_pipeline.pipeline.retention import apply
 from stats_pipeline.pipeline.rows import declared_rows, has_rows, row_fields, unused
 from stats_pipeline.pipeline.runs import Run, Runs, processed
@@ -116,6 +117,11 @@ class Pipeline(Places):
     def moving(self) -> Moving:
         """Return what exports and imports events and history, and erases what is of one person."""
         return Moving(self)
+
+    @cached_property
+    def references(self) -> References:
+        """Return what keeps events from being deleted, as long as something refers to them."""
+        return References(self)
 
     @cached_property
     def _aggregating(self) -> Aggregating:

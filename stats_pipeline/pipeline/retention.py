@@ -78,6 +78,7 @@ def apply(pipeline: Pipeline, *, dry_run: bool) -> RetentionReport:
         events={index: n for each in sealed.values() for index, n in each.events.items()},
         due={index: due for each in sealed.values() for index, due in each.due.items()},
         kept={index: why for each in sealed.values() for index, why in each.kept.items()},
+        revisions={n: each.revisions for n, each in sealed.items() if each.revisions},
         ledger={n: each.entries for n, each in sealed.items() if each.entries},
         errors=errors,
     )

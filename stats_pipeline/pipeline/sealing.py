@@ -16,10 +16,12 @@ from stats_pipeline.aggregations.counted import Counted
 from stats_pipeline.clock import format_time
 from stats_pipeline.intervals import Period, period_of
 from stats_pipeline.model import Filter
+from stats_pipeline.pipeline.moving.revisions import Revisions
+from stats_pipeline.pipeline.references import why_kept
 from stats_pipeline.registry import EventDefinition
 from stats_pipeline.reports import Due
 from stats_pipeline.stores import marks
-from stats_pipeline.stores.indices import DELETED, GONE, RETENTION, EventIndices
+from stats_pipeline.stores.indices import DELETED, GONE, KIND, RETENTION, EventIndices
 from stats_pipeline.stores.protocol import Record
 from stats_pipeline.stores.seals import GRACE, Seal, change_seal, read_seal
 from stats_pipeline.text import get_logger
@@ -42,6 +44,7 @@ class Sealed:
         due: index -> what goes with it, and when, though not yet.
         kept: index -> why it stays though its events are closed.
         entries: how many entries of the ledger went.
+        revisions: how many earlier revisions of events went, which were kept for an undo.
     """
 
     seal: Seal
@@ -49,6 +52,7 @@ class Sealed:
     due: dict[str, Due] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
     entries: int = 0
+    revisions: int = 0
 
 
 class Sealing:
@@ -66,6 +70,7 @@ class Sealing:
         self._interval = definition.config.index_interval
         self._dry_run = dry_run
         self._indices = EventIndices(self._store, definition.template, self._interval)
+        self._revisions = Revisions(self._store.state, definition.alias)
         self._counted: list[Counted] = []
         for name in pipeline.registries.aggregations_of(definition.name):
             aggregation = pipeline.registries.aggregation(name)
@@ -98,6 +103,7 @@ class Sealing:
                     done.due[record.key] = self._due(record, done.seal)
             if reason:
                 done.kept[record.key] = reason
+        self._forget_revisions(done)
         if done.seal.sealed_before is not None:
             done.entries = self._ledger.expire(
                 self._definition.name,
@@ -165,6 +171,8 @@ class Sealing:
                     f"{counted.title} needs it for what begins at {format_time(interval.start)} "
                     "and is not sealed yet"
                 )
+        if referred := why_kept(self._store.state, self._definition.alias, period):
+            return referred
         uuids = self._store.index_uuids([record.key])
         if uuids.get(record.key, record.body["uuid"]) != record.body["uuid"]:
             return (
@@ -189,6 +197,23 @@ class Sealing:
             logger.warning("Retention deleted %s with %d events", name, done.events[name])
         if self._clear_marks(period, done.seal):
             self._store.state.swap([replace(tombstone, tags=frozenset({GONE}))])
+
+    def _forget_revisions(self, done: Sealed) -> None:
+        """Delete what imports have kept of events of which the index is deleted."""
+        deleted = dict.fromkeys(done.events, True)
+        for lower in self._revisions.all():
+            if lower.index not in deleted:
+                deleted[lower.index] = self._is_deleted(lower.index, done.seal)
+            if deleted[lower.index]:
+                done.revisions += len(lower.events)
+                if not self._dry_run:
+                    self._revisions.set(replace(lower, events=()))
+
+    def _is_deleted(self, index: str, seal: Seal) -> bool:
+        (record,) = self._store.state.get(KIND, [index])
+        if record is None or record.time is None or DELETED not in record.body:
+            return False
+        return seal.is_sealed(period_of(record.time, self._interval))
 
     def _count(self, name: str) -> int:
         self._store.refresh([name])

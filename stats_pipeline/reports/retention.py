@@ -37,6 +37,8 @@ class RetentionReport:
         due: index -> what a later run will delete; its events were closed too short a time ago. In
             a dry run as if this run had closed them.
         kept: index -> why it is not deleted, nor due, though its events are too old.
+        revisions: event type -> how many earlier revisions of deleted events went with them, which
+            imports had kept to be undone.
         ledger: event type -> how many entries were deleted of messages whose events are too old.
         errors: one of these, an event type, or `remains` on the disk -> why not all was deleted.
     """
@@ -51,6 +53,7 @@ class RetentionReport:
     events: Mapping[str, int] = field(default_factory=dict)
     due: Mapping[str, Due] = field(default_factory=dict)
     kept: Mapping[str, str] = field(default_factory=dict)
+    revisions: Mapping[str, int] = field(default_factory=dict)
     ledger: Mapping[str, int] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
 
@@ -62,6 +65,7 @@ class RetentionReport:
             "dead_letters": sum(self.dead_letters.values()),
             "spooled_messages": sum(self.spooled_messages.values()),
             "event_indices": len(self.events),
+            "revisions": sum(self.revisions.values()),
             "ledger": sum(self.ledger.values()),
         }
 

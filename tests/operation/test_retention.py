@@ -94,6 +94,17 @@ def test_a_dry_run_foretells_what_later_runs_do(
         ]
 
 
+def test_an_index_that_something_refers_to_is_said_to_be_kept(
+    apply: Apply, pipeline: Pipeline
+) -> None:
+    """Before its time is closed and afterwards, with who refers to which event."""
+    pipeline.update()
+    pipeline.references.keep("file-download", "e1", "2016-12-18T10:00:00Z", by="alarms/17")
+    kept = "kept: alarms/17 refers to its event e1 of 2016-12-18T10:00:00.000Z"
+    assert apply("--dry-run")[-1] == f"events-stats-file-download-2016-12 would be {kept}"
+    assert apply()[-1] == f"events-stats-file-download-2016-12 is {kept}"
+
+
 def test_where_nobody_knows_nothing_is_said_to_be_kept_long_enough(
     make_app: MakeApp,
 ) -> None:
