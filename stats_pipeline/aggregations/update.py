@@ -14,6 +14,7 @@ from typing import Any
 from stats_pipeline.aggregations.as_of import read_as_of, record_as_of
 from stats_pipeline.aggregations.dirty import DirtyInterval
 from stats_pipeline.aggregations.generations import Generations
+from stats_pipeline.aggregations.imported import counted_twice
 from stats_pipeline.aggregations.plan import contents_of, plan_of
 from stats_pipeline.aggregations.recompute import Recompute
 from stats_pipeline.aggregations.rollups import OtherParts
@@ -134,6 +135,7 @@ class AggregationUpdate:
         try:
             if run.intervals:
                 self._store.refresh([self._definition.alias])
+                report += self._counted_twice([interval.period for interval in run.intervals])
             if report.is_complete and asked.is_everything:
                 record_as_of(self._store, self._definition.alias, run.started)
         except StatsError as error:
@@ -172,6 +174,7 @@ class AggregationUpdate:
                 return report + AggregationReport(error="A reset that began later takes its place")
             record_as_of(self._store, self._definition.alias, started)
             report += replaced
+            report += self._counted_twice(None)
         return report
 
     def planned(self, asked: Range) -> int:
@@ -236,12 +239,16 @@ class AggregationUpdate:
         intervals += [i for i in of_rows if i.period not in known]
         report = self._do(generation, intervals, started, steps)
         self._store.refresh([self._definition.alias])
+        report += self._counted_twice([interval.period for interval in intervals])
         return report + AggregationReport(sealed_before=self._seal().reached_from(asked.start))
 
     def _intervals_of_rows(self, names: Sequence[str], asked: Range) -> list[DirtyInterval]:
         """Return the intervals of the range of which these indices or aliases have rows."""
         config = self._definition.config
-        where = Filter().between("timestamp", asked.start, asked.end)
+        start = asked.start  # of the interval that it lies in: that one overlaps the range, too
+        if start is not None:
+            start = period_of(start, config.aggregation_interval, config.time_zone).start
+        where = Filter().between("timestamp", start, asked.end)
         self._store.refresh(names)
         with self._store.snapshot(names) as rows:
             starts = [parse_time(group.key[0]) for group in rows.groups(where, ["timestamp"], {})]
@@ -249,6 +256,19 @@ class AggregationUpdate:
             period_of(start, config.aggregation_interval, config.time_zone) for start in starts
         }
         return [DirtyInterval(period) for period in sorted(periods)]
+
+    def _counted_twice(self, periods: Sequence[Period] | None) -> AggregationReport:
+        """Report, and log, which of these intervals (None: of all) have imported rows as well."""
+        found = counted_twice(self._store, self._definition, periods)
+        if found:
+            logger.warning(
+                "%s: answers add imported rows to those that were counted here in %d of the "
+                "intervals (%s, ...): see `stats rows list`",
+                self._definition.title,
+                len(found),
+                found[0],
+            )
+        return AggregationReport(counted_twice=found)
 
     def _seal(self) -> Seal:
         return read_seal(self._store.state, self._definition.event.alias)

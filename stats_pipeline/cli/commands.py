@@ -75,6 +75,7 @@ _ROWS = LazyGroup(
     lazy={
         "delete": "stats_pipeline.cli.rows:delete",
         "import": "stats_pipeline.cli.rows:import_rows",
+        "list": "stats_pipeline.cli.rows:list_sources",
     },
     help="Bring in what was counted elsewhere.",
 )

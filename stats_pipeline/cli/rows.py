@@ -10,7 +10,7 @@ from stats_pipeline import current_stats
 from stats_pipeline.cli.errors import UserError
 from stats_pipeline.cli.lines import is_readable_once, open_lines, size_bytes
 from stats_pipeline.cli.options import stats_command
-from stats_pipeline.cli.output import Output, Progress, amount
+from stats_pipeline.cli.output import Output, Progress, amount, table
 from stats_pipeline.pipeline.moving.event_lines import LONGEST_LINE_BYTES
 from stats_pipeline.pipeline.moving.history import HistoryReport
 from stats_pipeline.text import noun
@@ -21,6 +21,8 @@ Examples:
 A line of that file:
   {"start": "2014-12-18", "path": "/about", "count": 12}
 """
+
+COLUMNS = ("aggregation", "source", "rows", "first interval", "last interval")
 
 AGGREGATION = click.argument("aggregation", metavar="AGGREGATION")
 SOURCE = click.option(
@@ -39,8 +41,8 @@ def import_rows(output: Output, aggregation: str, file: str, source: str) -> Non
     One JSON object in each line (plain or gzip): `start` of the interval, the dimensions, `count`,
     and what other fields rows of this aggregation have. Only for intervals of which there are no
     events, and rows that no other source has; where one line is wrong, nothing is imported. No
-    update and no reset touches them, and their `source` tells them apart. May be ended at any time
-    and run again: the same rows change nothing, a changed row takes its new numbers.
+    update and no reset touches them, and answers say how much is of which source. May be ended at
+    any time and run again: the same rows change nothing, a changed row takes its new numbers.
     """
     if is_readable_once(file):
         raise UserError(
@@ -64,6 +66,20 @@ def delete(output: Output, aggregation: str, source: str) -> None:
     """Delete the rows that were imported from a source, of which there must be some."""
     deleted = current_stats.moving.history(aggregation, source).delete()
     output.result({"deleted": deleted}, [f"{deleted:,} deleted"])
+
+
+@click.command("list")
+@stats_command
+def list_sources(output: Output) -> None:
+    """List where imported rows come from.
+
+    How many rows there are of each aggregation and source, and the starts of the first and the last
+    interval that they are of.
+    """
+    entries = current_stats.moving.sources()
+    rows = [[e.aggregation, e.source, e.rows, e.first, e.last] for e in entries]
+    lines = table(rows, COLUMNS) if rows else ["No rows were imported"]
+    output.result([entry.as_dict() for entry in entries], lines)
 
 
 def _lines_of(name: str, progress: Progress) -> Iterator[tuple[int, bytes]]:

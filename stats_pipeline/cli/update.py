@@ -28,7 +28,7 @@ Examples:
 
 COLUMNS = ("intervals", "created", "updated", "unchanged", "deleted")
 
-#: Pending intervals that are named.
+#: Intervals that are named.
 NAMED = 3
 
 NAMES = click.argument("names", nargs=-1, metavar="[AGGREGATION]...")
@@ -109,6 +109,12 @@ def _say(
         for line in _sentences(report, is_reset=is_reset):
             click.secho(one_line(line), fg="green", color=color)
     for name, each in report.aggregations.items():
+        if number := len(each.counted_twice):
+            output.warning(
+                f"{name}: {number} {noun(number, 'interval has', 'intervals have')} imported rows "
+                f"as well {_starts(each.counted_twice)}, which answers add to those that were "
+                "counted here: see `stats rows list` and `stats rows delete`"
+            )
         if each.sealed_before:
             output.warning(
                 f"{name}: rows that end by {each.sealed_before} stay as they are, since their "
@@ -128,8 +134,12 @@ def _unfinished(report: UpdateReport) -> dict[str, AggregationReport]:
 
 
 def _named(pending: Sequence[str]) -> str:
-    more = f" and {len(pending) - NAMED} more" if len(pending) > NAMED else ""
-    return f"{_pending(len(pending))} ({', '.join(pending[:NAMED])}{more})"
+    return f"{_pending(len(pending))} {_starts(pending)}"
+
+
+def _starts(intervals: Sequence[str]) -> str:
+    more = f" and {len(intervals) - NAMED} more" if len(intervals) > NAMED else ""
+    return f"({', '.join(intervals[:NAMED])}{more})"
 
 
 def _pending(number: int) -> str:

@@ -37,6 +37,7 @@ def declared_rows(
         zone=definition.config.time_zone,
         dimensions=definition.config.aggregation_field,
         metrics=definition.config.metrics,
+        imported_index=definition.imported_index,
         salt_windows=definition.salt_windows,
     )
 

@@ -35,8 +35,8 @@ RETIRED_KEYS = {
 
 #: Keys of an answer and of its buckets, which no metric or copied field may be called.
 ANSWER_KEYS = frozenset(
-    {"approximate", "as_of", "buckets", "date", "end_date", "field", "interval", "key", "key_type"}
-    | {"start_date", "type"}
+    {"approximate", "as_of", "buckets", "date", "end_date", "field", "imported", "interval", "key"}
+    | {"key_type", "start_date", "type"}
 )
 
 

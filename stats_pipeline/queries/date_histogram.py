@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from stats_pipeline.clock import epoch_milliseconds, parse_time
 from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.intervals import IntervalName, Period, period_of, tile
+from stats_pipeline.queries.imported import KEY, Imported
 from stats_pipeline.queries.parameters import (
     END_DATE,
     INTERVAL,
@@ -73,6 +74,17 @@ class DateHistogramQuery(RowsQuery):
             "buckets": [self._bucket(period, tallies.get(period)) for period in periods],
         }
         return answer, max((tally.rows for tally in tallies.values()), default=0)
+
+    def _add_shares(self, answer: dict[str, Any], imported: Imported) -> None:
+        interval, zone = answer["interval"], imported.rows.zone
+
+        def bucket_of(key: tuple[Any, ...]) -> int:
+            return epoch_milliseconds(period_of(parse_time(key[0]), interval, zone).start)
+
+        of_buckets = imported.shares(["timestamp"], bucket_of)
+        for bucket in answer["buckets"]:
+            if bucket["key"] in of_buckets:
+                bucket[KEY] = of_buckets[bucket["key"]]
 
     def _tallies(
         self, snapshot: Snapshot, rows: Rows, asked: Asked, interval: IntervalName

@@ -106,6 +106,13 @@ SIZE = Parameter(
     "Give only so many buckets at each level, those with the highest value; default: all of them.",
 )
 
+#: Of every query that has no filter of that name.
+SOURCE = Parameter(
+    "source",
+    "value or list of values",
+    "Count only rows that were imported from it; empty: only what was counted here; default: all.",
+)
+
 #: What no filter may be called; `format` chooses the form of a REST answer.
 RESERVED = frozenset({"start_date", "end_date", "interval", "zero_fill", "format"})
 

@@ -30,6 +30,7 @@ class Rows:
         zone: where days and longer intervals begin.
         dimensions: the fields that tell the rows of one interval apart.
         metrics: the metrics beside `count`.
+        imported_index: where those are that were counted elsewhere; None where there can't be any.
         salt_windows: metric -> over which time (UTC) it can tell visitors apart; those that are
             not named have no such limit.
         as_of: the start of the last complete update, None where there was none.
@@ -42,6 +43,7 @@ class Rows:
     zone: tzinfo = UTC
     dimensions: tuple[str, ...] = ()
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    imported_index: str | None = None
     salt_windows: Mapping[str, IntervalName] = field(default_factory=dict)
     as_of: datetime | None = None
 

@@ -19,9 +19,11 @@ from stats_pipeline.errors import (
 )
 from stats_pipeline.model import Filter
 from stats_pipeline.queries.config import read_query_config
+from stats_pipeline.queries.imported import KEY, Imported
 from stats_pipeline.queries.joining import add_annotations
 from stats_pipeline.queries.parameters import (
     END_DATE,
+    SOURCE,
     START_DATE,
     Parameter,
     filter_parameter,
@@ -37,12 +39,16 @@ from stats_pipeline.stores.protocol import Group, Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Be what a query is run with: the range, the filter that it means, and all parameters."""
+    """Be what a query is run with: the range, the filter that it means, and all parameters.
+
+    `sources` are those of the rows that are asked for, None: any.
+    """
 
     start: datetime | None
     end: datetime | None
     where: Filter
     params: Mapping[str, Any]
+    sources: tuple[str, ...] | None = None
 
     @property
     def bounds(self) -> dict[str, Any]:
@@ -88,7 +94,13 @@ class RowsQuery(ABC):
             filter_parameter(name, required=name in self.config.required)
             for name in self.config.filters
         ]
-        return [parameter.as_dict() for parameter in (*self.own_parameters, *filters)]
+        described = (*self.own_parameters, *filters, *self._more_parameters)
+        return [parameter.as_dict() for parameter in described]
+
+    @property
+    def _more_parameters(self) -> tuple[Parameter, ...]:
+        # What a host calls so is its own filter.
+        return () if SOURCE.name in self.config.filters else (SOURCE,)
 
     @property
     def columns(self) -> Sequence[str]:
@@ -140,6 +152,8 @@ class RowsQuery(ABC):
     def run(self, /, **params: Any) -> dict[str, Any]:
         """Return the answer: the asked range, numbers or buckets, and `as_of`.
 
+        Where rows were imported, it says by `imported` how much of `value` each source has.
+
         Raises:
             InvalidParameter: naming what is missing, unknown or wrong, and what is allowed.
         """
@@ -167,7 +181,14 @@ class RowsQuery(ABC):
 
     def _read_rows(self, reader: Reader, rows: Rows, asked: Asked) -> tuple[dict[str, Any], int]:
         with reader.store.snapshot([rows.alias]) as snapshot:
-            return self._answer(snapshot, rows, asked)
+            value = self.config.metrics[0]
+            imported = Imported(reader.store, snapshot, rows, asked.where, value)
+            asked = replace(asked, where=imported.choose(asked.sources))
+            answer, most_rows = self._answer(snapshot, rows, asked)
+            if of_all := imported.shares(()):
+                (answer[KEY],) = of_all.values()
+                self._add_shares(answer, imported)
+        return answer, most_rows
 
     def _check_against(self, rows: Rows) -> None:
         self.check_interval(rows.interval)
@@ -176,6 +197,19 @@ class RowsQuery(ABC):
     @abstractmethod
     def _answer(self, snapshot: Snapshot, rows: Rows, asked: Asked) -> tuple[dict[str, Any], int]:
         """Return the answer, and the most rows that one of its numbers was made of."""
+
+    def _add_shares(self, answer: dict[str, Any], imported: Imported) -> None:
+        """Say in each bucket of the answer how much of it was imported, level by level."""
+        level: dict[tuple[Any, ...], dict[str, Any]] = {(): answer}
+        fields = self.config.aggregated_fields
+        for depth in range(1, len(fields) + 1):
+            level = {
+                (*key, bucket["key"]): bucket
+                for key, above in level.items()
+                for bucket in above["buckets"]
+            }
+            for key, shares in imported.shares(fields[:depth]).items():
+                level[key][KEY] = shares
 
     def _groups(
         self, snapshot: Snapshot, rows: Rows, asked: Asked, by: Sequence[str]
@@ -235,7 +269,17 @@ class RowsQuery(ABC):
             values = self._value(params, name, read_filter, rows.types.get(field))
             if values is not None:
                 where = where.where(field, include=values)
-        return Asked(start, end, where, params)
+        return Asked(start, end, where, params, self._sources(params, rows))
+
+    def _sources(self, params: Mapping[str, Any], rows: Rows) -> tuple[str, ...] | None:
+        if SOURCE.name in self.config.filters:
+            return None
+        sources: tuple[str, ...] | None = self._value(params, SOURCE.name, read_filter, "keyword")
+        if sources is not None and rows.types and rows.imported_index is None:
+            raise self._refusal(
+                SOURCE.name, "can't be given: its rows have a field of their own of that name"
+            )
+        return sources
 
     def _value(
         self, params: Mapping[str, Any], name: str, read: Callable[[Any, Any], Any], context: Any
@@ -252,7 +296,8 @@ class RowsQuery(ABC):
             raise self._refusal(name, str(error)) from None
 
     def _check_names(self, params: Mapping[str, Any]) -> None:
-        allowed = [*(p.name for p in self.own_parameters), *self.config.filters]
+        own, more = self.own_parameters, self._more_parameters
+        allowed = [*(p.name for p in own), *self.config.filters, *(p.name for p in more)]
         for name in params:
             if name not in allowed:
                 raise self._refusal(str(name)[:80], f"is unknown; allowed: {', '.join(allowed)}")

@@ -134,7 +134,7 @@ class Uniques:
                 f"{self._owner}: {metric.name!r} can't be counted over several rows, since that "
                 f"of {row.get('start')} has no sketch of its values: it was written by a version "
                 f"without sketches (run `stats reset {self._rows.aggregation}`), or imported from "
-                "elsewhere (ask for a range without it)"
+                "elsewhere (leave it out by an empty 'source', or ask for a range without it)"
             ) from None
 
     def _check_declared(self, metric: RowMetric) -> None:

@@ -45,6 +45,11 @@ DOUBLE = {"type": "double"}
 #: Of sketches.
 BINARY = {"type": "binary"}
 
+#: The field of rows that were counted elsewhere which says where; and what stands behind the alias
+#: in the name of their index (no name of an aggregation has a dot).
+SOURCE = "source"
+IMPORTED = "-all.imported"
+
 #: What every stored event may have, beside the fields of its template.
 EVENT_FIELDS: Mapping[str, Mapping[str, Any]] = {
     "event_id": KEYWORD,
@@ -211,6 +216,13 @@ class AggregationDefinition:
         """Return metric -> salt window, for those that count visitors whose ids change."""
         return salt_windows(self.config, self.event.config)
 
+    @property
+    def imported_index(self) -> str | None:
+        """Return the index of rows that were counted elsewhere, None where they can't be told."""
+        config = self.config
+        own = {*config.aggregation_field, *config.copy_fields, *config.metrics}
+        return None if SOURCE in own else f"{self.alias}{IMPORTED}"
+
     @cached_property
     def modifiers(self) -> tuple[Callable[[Filter], Filter], ...]:
         """Return the query modifiers, in the order in which they are applied."""
@@ -258,8 +270,7 @@ class AggregationDefinition:
             "start": DATE,
             "end": DATE,
             "count": LONG,
-            # Only of rows that were counted elsewhere.
-            "source": KEYWORD,
+            SOURCE: KEYWORD,
         }
         fields |= {name: event_fields[name] for name in config.aggregation_field}
         for target, source in config.copy_fields.items():

@@ -39,6 +39,8 @@ class AggregationReport:
         report_as: the table of which this is a part (see the key of `aggregator_config`).
         counters: counter -> what became of it in that table.
         vanished: how many rows that table has less.
+        counted_twice: starts of those of its intervals that have imported rows as well, which
+            answers add to those that were counted here.
     """
 
     created: int = 0
@@ -52,6 +54,7 @@ class AggregationReport:
     report_as: str = ""
     counters: Mapping[str, Touched] = field(default_factory=dict)
     vanished: int = 0
+    counted_twice: tuple[str, ...] = ()
 
     def __add__(self, other: AggregationReport) -> AggregationReport:
         return AggregationReport(
@@ -69,6 +72,7 @@ class AggregationReport:
                 for name in {**self.counters, **other.counters}
             },
             vanished=self.vanished + other.vanished,
+            counted_twice=self.counted_twice + other.counted_twice,
         )
 
     @property
@@ -78,7 +82,8 @@ class AggregationReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
-        return {**asdict(self), "pending": list(self.pending)}
+        lists = {"pending": list(self.pending), "counted_twice": list(self.counted_twice)}
+        return {**asdict(self), **lists}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,6 +63,13 @@ ANSWER = {
             "type": ["string", "null"],
             "description": "The start of the last complete update, null where there was none.",
         },
+        "imported": {
+            "type": "object",
+            "description": "How much of `value` was counted elsewhere and imported, by source, "
+            "null where that can't be told; buckets have it, too. Without it, all was counted "
+            "here.",
+            "additionalProperties": {"type": ["number", "null"]},
+        },
         "approximate": {
             "type": "object",
             "description": "The numbers that may be off, by name; without it all are exact.",

@@ -8,8 +8,9 @@ import pytest
 
 from stats_pipeline.aggregations.lease import acquire
 from stats_pipeline.clock import Clock, ManualClock
+from stats_pipeline.model import Filter
 from stats_pipeline.pipeline import Pipeline
-from stats_pipeline.stores.protocol import Store
+from stats_pipeline.stores.protocol import Put, Store, Verdict
 from tests.aggregations.conftest import Make, SetCall
 from tests.aggregations.faulty import CallingAggregator
 from tests.aggregations.host import NOON, table, take, update, visits
@@ -52,6 +53,31 @@ def test_a_reset_that_was_killed_ends_when_it_is_run_again(make: Make) -> None:
     clock.advance(86_400)
     assert pipeline.update(["pages-agg"]).aggregations["pages-agg"].unchanged == 1
     assert update(pipeline) == {}
+
+
+def test_a_reset_removes_orphans_of_each_interval_that_its_range_overlaps(make: Make) -> None:
+    """Also of the one in which the range begins: rows that no event and no mark speaks of."""
+    months = {"aggregation_interval": "month", "index_interval": "year"}
+    pipeline = make(aggregations={"pages-agg": months})
+    take(pipeline, visits(("2016-11-10T10:00:00Z", "a"), ("2016-12-10T10:00:00Z", "a")))
+    update(pipeline)
+    alias = pipeline.registries.aggregation("pages-agg").alias
+    with pipeline.store.snapshot([alias]) as snapshot:
+        (first, _) = snapshot.scan(Filter(), ["timestamp"])
+    orphans = [
+        Put(first.index, month, {**first.body, "page": "z", "timestamp": time, "start": time})
+        for month in ("2016-08", "2016-09", "2016-10")
+        for time in [f"{month}-01T00:00:00.000Z"]
+    ]
+    assert all(result.verdict is Verdict.DONE for result in pipeline.store.bulk(orphans))
+    pipeline.store.refresh([alias])
+    report = pipeline.reset(["pages-agg"], start="2016-09-15", end="2016-10-15")
+    assert report.aggregations["pages-agg"].deleted == 2
+    assert table(pipeline) == {
+        ("2016-08-01", "z"): 1,
+        ("2016-11-01", "a"): 1,
+        ("2016-12-01", "a"): 1,
+    }
 
 
 class LookingAtTheSwap:

@@ -73,6 +73,58 @@ def test_imported_rows_stay_through_update_and_reset_and_are_told_apart(make: Ma
     assert _numbers(pipeline) == (103, {"older": 100})
 
 
+def test_sources_are_listed_with_what_they_have(make: Make) -> None:
+    """By aggregation; what has no rows any more is not there, nor what is declared wrongly."""
+    both = {"pages-agg": {}, "hours-agg": {"aggregation_interval": "hour"}}
+    pipeline = make(aggregations=both)
+    assert pipeline.moving.sources() == []
+    _bring(pipeline, *ROWS)
+    _bring(pipeline, {**ROWS[0], "page": "/c"}, source="older")
+    line = json.dumps({**ROWS[0], "start": "2010-01-01T05:00Z"}).encode()
+    pipeline.moving.history("hours-agg", "old").take(lambda: [(1, line)])
+    first, last = "2010-01-01T00:00:00.000Z", "2010-02-01T00:00:00.000Z"
+    hour = "2010-01-01T05:00:00.000Z"
+    assert [tuple(entry.as_dict().values()) for entry in pipeline.moving.sources()] == [
+        ("hours-agg", "old", 1, hour, hour),
+        ("pages-agg", "old", 3, first, last),
+        ("pages-agg", "older", 1, first, first),
+    ]
+    pipeline.moving.history("pages-agg", "old").delete()
+    broken: dict[str, Any] = {**both, "hours-agg": {"aggregation_interval": "fortnight"}}
+    (entry,) = make(aggregations=broken).moving.sources()
+    assert (entry.aggregation, entry.source) == ("pages-agg", "older")
+
+
+def test_events_that_come_later_for_an_imported_interval_are_told_of(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the report and in the log of each run that counts there, and of no other."""
+    pipeline = make()
+    _bring(pipeline, *ROWS)
+    starts = ["2010-01-01T00:00:00.000Z", "2010-02-01T00:00:00.000Z"]
+
+    def told(job: Any, **asked: Any) -> list[str]:
+        caplog.clear()
+        found: list[str] = (
+            job(["pages-agg"], **asked).aggregations["pages-agg"].as_dict()["counted_twice"]
+        )
+        assert ("answers add imported rows" in caplog.text) == bool(found)
+        return found
+
+    take(pipeline, visits(("2010-01-02T10:00", "/a"), ("2017-01-19T10:00", "/a")))
+    assert told(pipeline.update) == []
+    take(pipeline, visits(("2010-01-01T10:00", "/z"), ("2010-01-02T11:00", "/a")))
+    assert told(pipeline.update) == starts[:1]
+    assert told(pipeline.update) == []
+    take(pipeline, visits(("2010-02-01T10:00", "/a")))
+    assert told(pipeline.update) == starts[1:]
+    assert told(pipeline.reset) == starts
+    assert told(pipeline.reset, start="2010-02-01", end="2010-02-28") == starts[1:]
+    assert told(pipeline.reset, start="2017-01-01") == []
+    pipeline.moving.history("pages-agg", "old").delete()
+    assert told(pipeline.reset) == []
+
+
 def test_what_another_source_has_counted_is_refused(make: Make) -> None:
     """Nothing of the file is imported; other pages of the same day are no repeats."""
     pipeline = make()

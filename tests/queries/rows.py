@@ -30,6 +30,7 @@ TYPES = {
     "mean_size": "double",
     "first_seen": "date",
     "note": "text",
+    "source": "keyword",
 }
 METRICS: Mapping[str, Metric] = {
     "volume": Sum("size"),
@@ -49,6 +50,7 @@ class RowsOfDownloads:
     interval: IntervalName = "day"
     zone: tzinfo = field(default=UTC)
     salt_windows: Mapping[str, IntervalName] = field(default_factory=dict)
+    takes_history: bool = True
 
     def __post_init__(self) -> None:
         self.alias = f"{self.prefix}stats-file-download"
@@ -96,6 +98,8 @@ class RowsOfDownloads:
             zone=self.zone,
             dimensions=("unique_id",),
             metrics=METRICS,
+            # Here there is one index only, whoever has counted its rows.
+            imported_index=self.index if self.takes_history else None,
             salt_windows=self.salt_windows,
             as_of=AS_OF,
         )

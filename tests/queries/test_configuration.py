@@ -50,7 +50,7 @@ def test_T004_17_optional_filters_are_beside_required_ones() -> None:
         optional_filters={"file": "file_id"},
     )
     described = {parameter["name"]: parameter for parameter in query.parameters}
-    assert list(described) == ["start_date", "end_date", "size", "bucket", "file"]
+    assert list(described) == ["start_date", "end_date", "size", "bucket", "file", "source"]
     assert described["bucket"]["required"] is True
     assert described["file"]["required"] is False
     assert described["file"]["type"] == "value or list of values"

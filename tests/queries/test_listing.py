@@ -89,7 +89,7 @@ def test_a_query_is_described_by_name_text_and_parameters(registries: Registries
     """Our classes describe their parameters; of a stranger's the signature of `run` does."""
     described = describe(registries.query("mine"))
     assert described["description"] == "How often."
-    assert [p["name"] for p in described["parameters"]] == ["start_date", "end_date"]
+    assert [p["name"] for p in described["parameters"]] == ["start_date", "end_date", "source"]
     unsaid = {"type": "any", "description": ""}
     assert describe(registries.query("ratio"))["parameters"] == [
         {"name": "state", **unsaid, "required": True},

@@ -14,6 +14,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from stats_pipeline.aggregations.imported import counted
 from stats_pipeline.clock import format_time, parse_time
 from stats_pipeline.errors import InvalidParameter, nearest
 from stats_pipeline.fields import FIELD_TYPES
@@ -22,15 +23,13 @@ from stats_pipeline.model import Filter
 from stats_pipeline.pipeline.moving.event_lines import BadLine, read_object
 from stats_pipeline.pipeline.moving.imports import check_label
 from stats_pipeline.queries.parameters import read_start
+from stats_pipeline.registry.definitions import SOURCE
 from stats_pipeline.stores import marks
 from stats_pipeline.stores.protocol import Delete, Operation, Put
 from stats_pipeline.stores.writing import write_all
 
 if TYPE_CHECKING:
     from stats_pipeline.pipeline.pipeline import Pipeline
-
-#: Behind the alias; no name of an aggregation has a dot.
-INDEX_SUFFIX = "-all.imported"
 
 BATCH = 1_000
 
@@ -80,14 +79,14 @@ class History:
         self._clock = pipeline.clock
         self._definition = pipeline.registries.aggregation(aggregation)
         self._source = source
-        self._index = self._definition.alias + INDEX_SUFFIX
-        config = self._definition.config
-        if "source" in {*config.aggregation_field, *config.copy_fields, *config.metrics}:
+        index = self._definition.imported_index
+        if index is None:
             raise InvalidParameter(
-                f"{self._definition.title} has a field 'source' of its own, so imported rows could "
-                "not be told apart; give that field another name",
+                f"{self._definition.title} has a field {SOURCE!r} of its own, so imported rows "
+                "could not be told apart; give that field another name",
                 parameter="aggregation",
             )
+        self._index = index
 
     def take(self, lines: ReadLines) -> HistoryReport:
         """Import the rows of a file; the same rows again change nothing.
@@ -131,7 +130,7 @@ class History:
                 f"{self._definition.title} has no rows of source {self._source!r}{known}",
                 parameter="source",
             )
-        where = Filter().where("source", [self._source])
+        where = Filter().where(SOURCE, [self._source])
         with self._store.snapshot([self._index]) as rows:
             number = rows.count(where)
             found = rows.scan(where, ["timestamp"])
@@ -164,7 +163,7 @@ class History:
         own = {
             "timestamp": row["start"],
             "end": format_time(period.end),
-            "source": self._source,
+            SOURCE: self._source,
         }
         return Put(self._index, self._id(self._source, row), {**row, **own})
 
@@ -178,7 +177,7 @@ class History:
         """Return the sources of which there are rows."""
         self._store.refresh([self._index])
         with self._store.snapshot([self._index]) as rows:
-            return [group.key[0] for group in rows.groups(Filter(), ["source"], {})]
+            return [group.key[0] for group in rows.groups(Filter(), [SOURCE], {})]
 
     def _refuse_other_sources(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Refuse rows that another source has as well; the file is read only where one could."""
@@ -237,13 +236,10 @@ class History:
         where = Filter().between("timestamp", first, last)
         self._store.refresh([self._definition.alias])
         with self._store.snapshot([self._definition.alias]) as rows:
-            labelled = rows.groups(where.between("source"), ["timestamp"], {})
-            imported = {group.key: group.count for group in labelled}
-            for group in rows.groups(where, ["timestamp"], {}):
-                if group.count > imported.get(group.key, 0):
-                    start = parse_time(group.key[0])
-                    found = self._periods(start, start + HOUR)
-                    yield from (period for period in found if period in periods)
+            for text, _ in counted(rows, where):
+                start = parse_time(text)
+                found = self._periods(start, start + HOUR)
+                yield from (period for period in found if period in periods)
 
     def _periods(self, start: datetime, end: datetime) -> Iterator[Period]:
         config = self._definition.config
@@ -264,8 +260,8 @@ def _checked(row: Mapping[str, Any], types: Mapping[str, str]) -> dict[str, Any]
     """Return the row in the form in which it is stored."""
     checked = {}
     for name, value in row.items():
-        if name not in types or name == "source":
-            known: Sequence[str] = [each for each in types if each != "source"]
+        if name not in types or name == SOURCE:
+            known: Sequence[str] = [each for each in types if each != SOURCE]
             raise BadLine(f"rows have no field {name!r}{nearest(name, known)}")
         if value is None:
             continue

@@ -10,6 +10,7 @@ from stats_pipeline.pipeline.moving.export import Progress, When, export_events
 from stats_pipeline.pipeline.moving.history import History
 from stats_pipeline.pipeline.moving.importing import EventsImport
 from stats_pipeline.pipeline.moving.listing import ImportEntry, list_imports
+from stats_pipeline.pipeline.moving.sources import SourceEntry, list_sources
 from stats_pipeline.pipeline.moving.undo import UndoReport, undo_import
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Moving:
     def history(self, aggregation: str, source: str) -> History:
         """Return what imports and deletes rows that were counted elsewhere (see `History`)."""
         return History(self._pipeline, aggregation, source)
+
+    def sources(self) -> list[SourceEntry]:
+        """Return the sources of imported rows, by aggregation (see `SourceEntry`)."""
+        return list_sources(self._pipeline)
 
     def undo_import(self, import_id: str, *, progress: Progress = _nowhere) -> UndoReport:
         """Take back what an import brought (see `undo_import`)."""
