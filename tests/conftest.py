@@ -42,6 +42,7 @@ STARTING_PROCESSES = {
     "test_passwords.py",
     "test_runs.py",
     "test_doctor_workers.py",
+    "test_export_resumed.py",
     "test_flask.py",
     "test_script.py",
     "test_stopping.py",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import gzip
 import os
-import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -16,6 +15,8 @@ from stats_pipeline import current_stats
 from stats_pipeline.cli.errors import Unavailable, UserError
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output
+from stats_pipeline.cli.part_file import PartFile, part_of
+from stats_pipeline.pipeline.moving.export import Export
 from stats_pipeline.text import noun
 
 EPILOG = """\b
@@ -25,6 +26,9 @@ Examples:
 """
 
 STANDARD_OUTPUT = "-"
+
+#: Of the names of files that are written as gzip.
+PACKED = ".gz"
 
 Write = Callable[[bytes], object]
 
@@ -53,24 +57,61 @@ def export(
     """Write the stored events of a type, one in each line.
 
     Oldest first, with their anonymous ids, flags, corrections and withdrawals, for `stats events
-    import` in this place or another. A file is there when it is whole; a pipe or a device is
+    import` in this place or another. A file is there when it is whole, and until then it is
+    FILE.part: where an export was killed, the same command goes on with that. A pipe or a device is
     written to at once.
     """
     if file_name == STANDARD_OUTPUT and output.as_json:
         raise click.UsageError("--json needs a file to write to (-o FILE)")
-    with output.progress("Exporting") as progress:
-        lines = current_stats.moving.export(event_type, start, end, progress=progress)
-        with _standard_output() if file_name == STANDARD_OUTPUT else _file(file_name) as write:
-            written = _write(lines, write)
+    exporting = current_stats.moving.exporting(event_type, start, end)
+    if file_name == STANDARD_OUTPUT or not _is_regular(file_name):
+        written = _write_at_once(output, exporting, file_name)
+    else:
+        written = _write_file(output, exporting, file_name)
     if file_name != STANDARD_OUTPUT:
         result = {"event_type": event_type, "events": written, "file": file_name}
         output.result(result, [f"{written:,} {noun(written, 'event')} written to {file_name}"])
 
 
-def _write(lines: Iterable[bytes], write: Write) -> int:
+def _write_file(output: Output, exporting: Export, name: str) -> int:
+    """Write a file that is there when it is whole; return how many events are in it."""
+    # Of a link, what it leads to is replaced.
+    target = Path(name).resolve()
+    is_packed = name.endswith(PACKED)
+    try:
+        with part_of(target, exporting.question, is_packed=is_packed) as part:
+            if part.state.done:
+                output.warning(f"Going on with {target}.part: {_sure(part)}")
+            try:
+                with output.progress("Exporting") as progress:
+                    for day, lines in exporting.days(progress, part.state.done):
+                        part.take(day, lines)
+            except BaseException:
+                if part.state.done:
+                    output.warning(f"The same command goes on with {target}.part: {_sure(part)}")
+                raise
+    except OSError as error:
+        raise _unwritable(name, error) from error
+    return part.lines
+
+
+def _sure(part: PartFile) -> str:
+    number = part.state.lines
+    return f"{number:,} {noun(number, 'event')}, through {part.state.done}"
+
+
+def _write_at_once(output: Output, exporting: Export, name: str) -> int:
+    """Write to a pipe, a device or standard output; return how many events there were."""
     number = 0
-    for number, line in enumerate(lines, start=1):  # noqa: B007 - counts them
-        write(line)
+    is_standard = name == STANDARD_OUTPUT
+    with (
+        output.progress("Exporting") as progress,
+        _standard_output() if is_standard else _device(name) as write,
+    ):
+        for _, lines in exporting.days(progress):
+            for line in lines:
+                write(line)
+                number += 1
     return number
 
 
@@ -89,21 +130,6 @@ def _standard_output() -> Iterator[Write]:
         raise _unwritable("standard output", error) from error
 
 
-@contextmanager
-def _file(name: str) -> Iterator[Write]:
-    """Open the file so that it is there when all is written; a pipe or device is just opened."""
-    try:
-        if _is_regular(name):
-            # Of a link, what it leads to is replaced.
-            writing = _replacing(Path(name).resolve(), name)
-        else:
-            writing = _open(Path(name), name)
-        with writing as write:
-            yield write
-    except OSError as error:
-        raise _unwritable(name, error) from error
-
-
 def _is_regular(name: str) -> bool:
     """Tell whether this is a regular file, or will be one."""
     try:
@@ -116,34 +142,21 @@ def _is_regular(name: str) -> bool:
 
 
 @contextmanager
-def _replacing(target: Path, name: str) -> Iterator[Write]:
-    """Open a file beside the one that is wanted; it takes its place when all is written."""
-    part = target.with_name(f"{target.name}.part")
-    try:
-        with _open(part, name) as write:
-            if target.exists():
-                shutil.copymode(target, part)
-            yield write
-        part.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise
-
-
-@contextmanager
-def _open(path: Path, name: str) -> Iterator[Write]:
+def _device(name: str) -> Iterator[Write]:
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(path.open("wb"))
+            file = stack.enter_context(Path(name).open("wb"))
         except OSError as error:
             raise UserError(f"{name}: {error.strerror}") from error
-        if name.endswith(".gz"):
-            # Without the time, so that the same events are the same bytes.
-            packed = gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0)
-            yield stack.enter_context(packed).write
-        else:
-            yield file.write
+        try:
+            if name.endswith(PACKED):
+                packed = gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0)
+                yield stack.enter_context(packed).write
+            else:
+                yield file.write
+            stack.close()
+        except OSError as error:
+            raise _unwritable(name, error) from error
 
 
 def _unwritable(name: str, error: OSError) -> Unavailable:

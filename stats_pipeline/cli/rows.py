@@ -10,7 +10,7 @@ from stats_pipeline import current_stats
 from stats_pipeline.cli.errors import UserError
 from stats_pipeline.cli.lines import is_readable_once, open_lines, size_bytes
 from stats_pipeline.cli.options import stats_command
-from stats_pipeline.cli.output import Output, Progress, amount, table
+from stats_pipeline.cli.output import Output, Progress, amount
 from stats_pipeline.pipeline.moving.event_lines import LONGEST_LINE_BYTES
 from stats_pipeline.pipeline.moving.history import HistoryReport
 from stats_pipeline.text import noun
@@ -78,8 +78,8 @@ def list_sources(output: Output) -> None:
     """
     entries = current_stats.moving.sources()
     rows = [[e.aggregation, e.source, e.rows, e.first, e.last] for e in entries]
-    lines = table(rows, COLUMNS) if rows else ["No rows were imported"]
-    output.result([entry.as_dict() for entry in entries], lines)
+    data = [entry.as_dict() for entry in entries]
+    output.listing(data, rows, COLUMNS, empty="No rows were imported")
 
 
 def _lines_of(name: str, progress: Progress) -> Iterator[tuple[int, bytes]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from stats_pipeline.pipeline.moving.erase import ErasureReport, erase
-from stats_pipeline.pipeline.moving.export import Progress, When, export_events
+from stats_pipeline.pipeline.moving.export import Export, Progress, When
 from stats_pipeline.pipeline.moving.history import History
 from stats_pipeline.pipeline.moving.importing import EventsImport
 from stats_pipeline.pipeline.moving.listing import ImportEntry, list_imports
@@ -35,8 +36,13 @@ class Moving:
         *,
         progress: Progress = _nowhere,
     ) -> Iterator[bytes]:
-        """Return the stored events of a type as lines, oldest first (see `export_events`)."""
-        return export_events(self._pipeline, event_type, start, end, progress)
+        """Return the stored events of a type as lines, oldest first (see `Export`)."""
+        days = self.exporting(event_type, start, end).days(progress)
+        return chain.from_iterable(lines for _, lines in days)
+
+    def exporting(self, event_type: str, start: When = None, end: When = None) -> Export:
+        """Return what exports events day by day, so that it can be gone on with (see `Export`)."""
+        return Export(self._pipeline, event_type, start, end)
 
     def importing(self, import_id: str, event_type: str | None = None) -> EventsImport:
         """Return what takes lines of events in, as an export wrote them (see `EventsImport`)."""
