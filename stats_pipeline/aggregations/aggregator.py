@@ -69,6 +69,8 @@ class StatAggregator:
             where = where.where("is_double_click", exclude=[True])
         for modifier in self._modifiers:
             where = modifier(where)
+        # Only here, since nobody but a run should call them.
+        self._definition.check_filter(where)
         return where
 
     def _measured(self, group: Group) -> dict[str, Any]:

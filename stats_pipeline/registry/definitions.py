@@ -227,12 +227,11 @@ class AggregationDefinition:
     def modifiers(self) -> tuple[Callable[[Filter], Filter], ...]:
         """Return the query modifiers, in the order in which they are applied."""
         entries = self.config.query_modifiers
-        modifiers = load_callables(entries, key="query_modifiers", owner=self.title)
-        where = Filter()
-        for modifier in modifiers:
-            where = modifier(where)
+        return load_callables(entries, key="query_modifiers", owner=self.title)
+
+    def check_filter(self, where: Filter) -> None:
+        """Refuse what modifiers have made of a filter, if other events would be found by it."""
         check_filter(where, self.event.template.properties, owner=self.title)
-        return modifiers
 
     @cached_property
     def event(self) -> EventDefinition:

@@ -8,7 +8,7 @@ from stats_pipeline import Count, Filter, First, Last, Max, Mean, Min, Sum, Uniq
 from stats_pipeline.aggregations import exclude_robots
 from stats_pipeline.errors import DefinitionError
 from tests.aggregations.conftest import Make
-from tests.aggregations.host import DAILY, rows, table, take, update, visits
+from tests.aggregations.host import DAILY, TEMPLATE, rows, table, take, update, visits
 
 
 def test_A004_39_there_is_one_row_for_each_day_and_value_with_the_count(make: Make) -> None:
@@ -226,6 +226,22 @@ def test_A004_43_B19_robots_are_left_out_unless_the_modifiers_say_otherwise(make
         "x-people-agg": 1,
         "people-x-agg": 1,
     }
+
+
+def test_a_modifier_that_would_find_other_events_fails_the_update_and_no_other(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the reason; nothing is counted by it, on either store."""
+    cut = {"type": "keyword", "ignore_above": 1}
+    monkeypatch.setitem(TEMPLATE["template"]["mappings"]["properties"], "kind", cut)
+    modifiers = [lambda events: events.where("kind", ["long"])]
+    pipeline = make(aggregations={"kinds-agg": {"query_modifiers": modifiers}, "pages-agg": {}})
+    take(pipeline, visits(("2017-01-01T10:00:00Z", "a"), kind="long"))
+    reports = pipeline.update().aggregations
+    kinds, pages = reports["kinds-agg"], reports["pages-agg"]
+    assert "query_modifiers: the event's template maps 'kind' with ignore_above=1" in kinds.error
+    assert (kinds.created, len(kinds.pending)) == (0, 1)
+    assert (pages.created, pages.error) == (1, "")
 
 
 def test_more_values_than_a_page_come_out_complete(make: Make) -> None:

@@ -1,6 +1,7 @@
 """Mappings with which a store would match something else than what is stored are refused."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from stats_pipeline import Count, Filter, Last, Max, Unique, Where
 from stats_pipeline.errors import DefinitionError
+from stats_pipeline.intervals import period_of
 from stats_pipeline.registry import AggregationDefinition, EventDefinition, Registries
 from tests.registry.conftest import PROPERTIES, MakeRegistries
 
@@ -93,8 +95,9 @@ def test_what_is_measured_or_filtered_by_is_refused_as_well(
         "ratio": {"type": "double", "index": False},
     }
     definition = define(mappings, **config)
+    day = period_of(datetime(2016, 12, 18, tzinfo=UTC), "day")
     with pytest.raises(DefinitionError, match=f"template maps '{field}' with"):
-        definition.aggregator_class(definition)
+        definition.aggregator_class(definition).filter(day)
 
 
 def test_a_field_that_gets_the_values_of_another_is_refused(define: Any) -> None:
