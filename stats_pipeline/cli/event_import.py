@@ -63,9 +63,10 @@ def import_events(
     """Import events that `stats events export` has written.
 
     Plain or gzip; - is standard input. They stay as they are: anonymous, and flagged or not. Bare
-    events (one JSON object in each line, with event_id, timestamp and --type) go through the
-    preprocessors of their type. May be ended at any time and run again: nothing counts twice.
-    Lines that can't be imported are named; the others are imported, and the exit code is 2.
+    events (one JSON object in each line, with timestamp, --type, and event_id unless a preprocessor
+    makes it) go through the preprocessors of their type. May be ended at any time and run again:
+    nothing counts twice. Lines that can't be imported are named; the others are imported, and the
+    exit code is 2.
     """
     events_import = current_stats.moving.importing(import_id or _import_id(files), event_type)
     report = events_import.report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -72,6 +73,19 @@ def test_A000_40_a_copy_never_enters_the_store_and_its_sender_succeeds(server: P
     assert [event["timestamp"][:10] for event in stored] == sorted(days[:2] * 2)
     assert len({event["event_id"] for event in stored}) == 4
     assert heartbeats(server) == {"2019-02-27": 2, "2019-02-28": 2}
+
+
+def test_reports_are_imported_as_devices_send_them(server: Pipeline) -> None:
+    """Without an event id; one that came by the queue, too, is known, and an undo leaves it."""
+    sent = [heartbeat("A", "2019-03-01T10:00"), heartbeat("B", "2019-03-01T11:00")]
+    take(server, HEARTBEAT, sent[:1])
+    lines = list(enumerate((json.dumps(report).encode() for report in sent), start=1))
+    for added in (1, 0):
+        report = server.moving.importing("phones", HEARTBEAT).take("lines", lines)
+        assert (report.added, report.known, report.bad) == (added, 2 - added, 0)
+    assert heartbeats(server) == {"2019-03-01": 2}
+    assert server.moving.undo_import("phones").removed == 1
+    assert heartbeats(server) == {"2019-03-01": 1}
 
 
 def test_the_device_itself_is_not_stored(embedded_server: Pipeline) -> None:

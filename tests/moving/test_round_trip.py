@@ -26,10 +26,13 @@ ANONYMOUS: dict[str, Any] = {
 
 def _history(pipeline: Pipeline) -> None:
     """Store visits of two months: several people, a robot, a correction and a withdrawal."""
-    people = [{"user_id": f"u{number % 7}", "size": number} for number in range(60)]
-    for number, person in enumerate(people):
+    events = []
+    for number in range(60):
+        person = {"user_id": f"u{number % 7}", "size": number}
         time = f"201{5 + number % 2}-0{1 + number % 2}-{1 + number % 20:02d}T{number % 24:02d}:00"
-        take(pipeline, visits((time, f"/{number % 3}"), event_id=str(number), **person))
+        events += visits((time, f"/{number % 3}"), event_id=str(number), **person)
+    # At once, since a broker's queue is waited on until nothing more comes.
+    take(pipeline, events)
     again = {"timestamp": "2015-01-01T00:00", "event_id": "0", "revision": 1}
     take(pipeline, [{**again, "page": "/corrected", "size": 5, "user_id": "u0"}])
     gone = {"timestamp": "2016-02-02T01:00", "event_id": "1", "revision": 1, "page": "/1"}
@@ -141,7 +144,8 @@ def test_bad_lines_are_named_and_the_others_are_imported(make: Make) -> None:
         b"[" * 100_000: "not JSON",
         b"x" * 2_000_000: "longer than",
         b'{"event_type": 5, "event": {}}': "no text",
-        b'{"page": "/a"}': "no event_id",
+        b'{"event_type": "visit", "event": {"timestamp": "2017-01-01"}}': "no event_id",
+        b'{"page": "/a", "timestamp": "2017-01-01"}': "no event_id",
         b'{"event_id": 11, "timestamp": "2017-01-01"}': "event_id must be text, in quotes, not 11",
         b'{"event_id": "1"}': "no timestamp",
         changed(pgae="/a"): "did you mean 'page'",
@@ -184,6 +188,35 @@ def test_bare_events_go_through_the_preprocessors_of_their_type(make: Make) -> N
     (stored,) = stored_events(pipeline, "visit")
     assert len(stored["visitor_id"]) == 32
     assert "user_id" not in stored
+
+
+def test_a_bare_event_is_known_by_the_event_id_that_a_preprocessor_makes(make: Make) -> None:
+    """Else it is a bad line, also where a preprocessor misses the id; none is made up."""
+
+    def identify(event: dict[str, Any]) -> dict[str, Any]:
+        return {**event, "event_id": f"{event['timestamp']} {event['page']}"}
+
+    def lose(event: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in event.items() if name != "event_id"}
+
+    lines = [
+        json.dumps({"timestamp": time, "page": "/a"}).encode()
+        for time in ("2017-01-01T10:00Z", "2017-01-01T11:00+01:00", "2017-01-01T12:00Z")
+    ]
+    pipeline = make(preprocessors=[identify])
+    report = bring(pipeline, lines, event_type="visit")
+    assert (report.added, report.known, report.bad) == (2, 1, 0)
+    take(pipeline, [json.loads(line) for line in lines])
+    assert (bring(pipeline, lines, "b", event_type="visit").known, len(export(pipeline))) == (3, 2)
+
+    named = json.dumps({"timestamp": "2017-01-02", "page": "/a", "event_id": "1"}).encode()
+    for preprocessors in ([lose], ANONYMOUS["preprocessors"]):
+        pipeline = make(place="there-", **{**ANONYMOUS, "preprocessors": preprocessors})
+        report = bring(pipeline, [*lines, named], event_type="visit")
+        assert report.bad == (4 if lose in preprocessors else 3)
+        assert {bad["reason"] for bad in report.bad_lines} == {
+            "it has no event_id: importing it again would count it again"
+        }
 
 
 def test_a_line_without_an_active_event_type_is_a_bad_line(make: Make) -> None:

@@ -21,7 +21,7 @@ from stats_pipeline.events.placing import Placing
 from stats_pipeline.events.validation import checked
 from stats_pipeline.intervals import hour_of
 from stats_pipeline.model import Drop, Event
-from stats_pipeline.pipeline.moving.event_lines import BadLine, EventLine
+from stats_pipeline.pipeline.moving.event_lines import NO_IDENTITY, BadLine, EventLine
 from stats_pipeline.pipeline.moving.imports import Imports, ids_of, label_with
 from stats_pipeline.pipeline.moving.revisions import Revisions, revision_of
 from stats_pipeline.reports import Outcome
@@ -100,8 +100,7 @@ class Arrivals:
         try:
             event = self._completed(line)
             if not line.is_stored:
-                with running_in(self._context):
-                    event = run_chain(self._definition.preprocessors, event)
+                event = self._preprocessed(event)
             timestamp = self._time_of(event)
             self._doorkeeper.refuse_closed(timestamp)
             if self._definition.config.sliding_seconds:
@@ -208,9 +207,25 @@ class Arrivals:
         event = complete(line.event, now=self._pipeline.clock.now())
         if line.is_stored and line.event.get("received_at") is not None:
             event["received_at"] = line.event["received_at"]
+        if line.event.get("event_id") is None:
+            # What stands in for it where events are published is another one each time.
+            del event["event_id"]
         if line.event_type not in (None, self._definition.name):
             # Made of another type's name; it is only looked at beside the type's own click keys.
             event.pop("previous_click_key", None)
+        return event
+
+    def _preprocessed(self, event: Event) -> Event:
+        """Return a bare event after its preprocessors, one of which may make its `event_id`."""
+        try:
+            with running_in(self._context):
+                event = run_chain(self._definition.preprocessors, event)
+        except KeyError as error:
+            if error.args != ("event_id",):
+                raise
+            raise BadLine(NO_IDENTITY.format("event_id")) from None
+        if event.get("event_id") is None:
+            raise BadLine(NO_IDENTITY.format("event_id"))
         return event
 
     def _time_of(self, event: Event) -> datetime:

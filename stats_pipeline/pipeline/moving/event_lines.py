@@ -13,6 +13,9 @@ from stats_pipeline.model import Event
 #: An event as it is stored has some fields more than it had when its size was checked.
 LONGEST_LINE_BYTES = LARGEST_EVENT_BYTES + 100_000
 
+#: A line without a part of the identity, for which nothing may stand in that is new each time.
+NO_IDENTITY = "it has no {}: importing it again would count it again"
+
 _ENVELOPE = {"event_type", "event"}
 
 
@@ -25,7 +28,7 @@ class EventLine:
     """Be what a line says.
 
     Attributes:
-        event: without what another import has written into it.
+        event: without what another import has written into it; a bare one may lack its `event_id`.
         event_type: None where the line does not say it.
         is_stored: whether it was exported, so that its preprocessors have run already.
     """
@@ -54,7 +57,7 @@ def read_line(line: bytes) -> EventLine:
     event_type = value["event_type"] if is_stored else None
     if not isinstance(event, dict) or not isinstance(event_type, str | None):
         raise BadLine("its 'event' is no JSON object, or its 'event_type' is no text")
-    _check_identity(event)
+    _check_identity(event, is_stored=is_stored)
     event.pop("import_ids", None)
     return EventLine(event, event_type, is_stored)
 
@@ -72,12 +75,14 @@ def read_object(line: bytes) -> dict[str, Any]:
     return value
 
 
-def _check_identity(event: Event) -> None:
-    for name in ("event_id", "timestamp"):
-        if event.get(name) is None:
-            raise BadLine(f"it has no {name}: importing it again would count it again")
-    if not isinstance(event["event_id"], str):
-        raise BadLine(f"its event_id must be text, in quotes, not {event['event_id']!r}"[:200])
+def _check_identity(event: Event, *, is_stored: bool) -> None:
+    if event.get("timestamp") is None:
+        raise BadLine(NO_IDENTITY.format("timestamp"))
+    event_id = event.get("event_id")
+    if event_id is None and is_stored:
+        raise BadLine(NO_IDENTITY.format("event_id"))
+    if not isinstance(event_id, str | None):
+        raise BadLine(f"its event_id must be text, in quotes, not {event_id!r}"[:200])
 
 
 def _refuse_constant(name: str) -> Any:
