@@ -24,7 +24,7 @@ KEY = "imported"
 Key = Any
 
 #: Source -> the number of its rows alone, None where that can't be told.
-Shares = dict[str, float | None]
+Shares = dict[str, float | str | None]
 
 
 class Imported:
@@ -81,7 +81,7 @@ class Imported:
             for key, of_bucket in tallies.items()
         }
 
-    def _number(self, tally: Tally) -> float | None:
+    def _number(self, tally: Tally) -> float | str | None:
         # Imported rows have no sketches.
         is_unknown = self._metric.kind == "unique" and tally.rows > 1
         return None if is_unknown else tally.number(self._metric)

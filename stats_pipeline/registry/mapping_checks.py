@@ -19,7 +19,6 @@ from stats_pipeline.templates import Properties
 #: Mapping parameter -> what it does to the values of a field.
 REASONS: Mapping[str, str] = {
     "doc_values": "nothing can be grouped by it or measured",
-    "format": "our form of a time is refused",
     "ignore_above": "longer texts are never found",
     "index": "nothing is found by it",
     "normalizer": "texts are found in another form than they have",
@@ -36,11 +35,6 @@ HARMLESS: Mapping[str, Collection[Any]] = {
     "doc_values": (True, "true"),
     "index": (True, "true"),
 }
-
-#: Formats of dates that take ours; one of several alternatives is enough.
-OUR_FORMATS = frozenset(
-    {"date_optional_time", "date_time", "strict_date_optional_time", "strict_date_time"}
-)
 
 
 def check_own_fields(
@@ -137,8 +131,6 @@ def plain(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _is_harmless(parameter: str, value: Any) -> bool:
-    if parameter == "format":
-        return not OUR_FORMATS.isdisjoint(str(value).split("||"))
     return value in HARMLESS.get(parameter, ())
 
 

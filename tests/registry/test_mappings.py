@@ -124,7 +124,6 @@ def test_what_is_only_copied_may_be_mapped_as_you_like(define: Any) -> None:
         ({"count": KEYWORD}, "gives 'count' the type keyword, .* is of the type long; leave"),
         ({"mean": {"type": "long"}}, "gives 'mean' the type long, .*of the type double"),
         ({"label": {"type": "text"}}, "gives 'label' the type text, .*of the type keyword"),
-        ({"start": {"type": "date", "format": "yyyy"}}, "format='yyyy', with which our form of"),
     ],
 )
 def test_rows_that_would_never_heal_or_never_be_found_are_refused(
@@ -147,7 +146,6 @@ def test_rows_that_would_never_heal_or_never_be_found_are_refused(
     [
         ({"visitor_id": {"type": "text"}}, "'visitor_id' the type text, .*of the type keyword"),
         ({"visitor_id": CUT}, "maps 'visitor_id' with ignore_above"),
-        ({"timestamp": {"type": "date", "format": "strict_date_hour_minute_second"}}, "format="),
     ],
 )
 def test_what_every_event_may_have_is_mapped_as_we_need_it(
