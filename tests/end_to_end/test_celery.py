@@ -229,9 +229,8 @@ def test_a_worker_without_a_flask_app_does_nothing_and_says_what_to_do(
     web.publish("file-download", E004_EVENTS)
     with running_worker(tmp_path, careless(settings), celery_app=CARELESS) as worker:
         worker.wait_until(lambda: "ConfigurationError" in worker.log())
-        assert "The Celery app 'careless' runs stats_pipeline.process_events in no Flask app" in (
-            worker.log()
-        )
+        task = "stats_pipeline.tasks.process_events"
+        assert f"The Celery app 'careless' runs {task} in no Flask app" in worker.log()
         assert "docs/deployment.md" in worker.log()
         assert worker.stop() == 0
     assert not (tmp_path / "instance").exists()
