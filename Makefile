@@ -7,7 +7,7 @@ WITH_SERVICES := $(PYTHON) -m scripts.services run
 # What `make demo` passes on: "--exit" to stop instead of serving, "--log FILE" for a log of yours.
 DEMO_ARGS ?=
 # How many tests run at the same time; they share the servers.
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 4
 # What the test targets pass on to pytest, such as "-k robots".
 TEST_ARGS ?=
 BENCH_ARGS ?=
