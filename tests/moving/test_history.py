@@ -16,11 +16,7 @@ QUERIES = {
     name: {
         "query_class": f"stats_pipeline:{query_class}",
         "permission": "stats_pipeline.permissions:allow_everyone",
-        "query_config": {
-            "aggregation": "pages-agg",
-            "optional_filters": {"source": "source"},
-            **config,
-        },
+        "query_config": {"aggregation": "pages-agg", **config},
     }
     for name, query_class, config in (
         ("total", "TotalsQuery", {}),
@@ -42,11 +38,13 @@ def _bring(pipeline: Pipeline, *rows: dict[str, Any] | bytes, source: str = "old
 
 def _numbers(pipeline: Pipeline) -> tuple[float, dict[str, float]]:
     pipeline.settings["STATS_QUERIES"] = QUERIES
-    sources = pipeline.query("sources")["buckets"]
-    return (
-        pipeline.query("total")["value"],
-        {bucket["key"]: bucket["value"] for bucket in sources},
-    )
+    total = pipeline.query("total")
+    imported = {each["key"]: each["value"] for each in pipeline.query("sources")["buckets"]}
+    assert total.get("imported", {}) == imported
+    counted_here = pipeline.query("total", source="")
+    assert counted_here["value"] == total["value"] - sum(imported.values())
+    assert "imported" not in counted_here
+    return total["value"], imported
 
 
 def test_imported_rows_stay_through_update_and_reset_and_are_told_apart(make: Make) -> None:

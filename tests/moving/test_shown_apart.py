@@ -67,6 +67,14 @@ def test_clients_leave_out_or_choose_what_was_imported(client: FlaskClient) -> N
     both = client.post("/stats", json=calls).json
     assert both is not None
     assert (both["both"]["value"], both["both"]["imported"]) == (7, {"awstats": 5})
+    only = client.get(f"{HISTOGRAM}?source=awstats&interval=year").json
+    assert only is not None
+    assert [(each["value"], each["imported"]) for each in only["buckets"]] == [(5, {"awstats": 5})]
+    assert client.get(f"{HISTOGRAM}?source=elsewhere").json["buckets"] == []  # type: ignore[index]
+    calls["both"]["params"] = {"source": {}}
+    refused = client.post("/stats", json=calls)
+    assert refused.status_code == 400
+    assert "'source'" in refused.text
 
 
 def test_the_page_with_the_charts_says_what_was_imported(client: FlaskClient) -> None:
@@ -75,6 +83,18 @@ def test_the_page_with_the_charts_says_what_was_imported(client: FlaskClient) ->
         page = open_page(client, query=name)
         assert "5 of it was not counted here, but imported from awstats ." in page.text
         assert "imported" not in open_page(client, query=name, start_date="2016-01-01").text
+
+
+def test_the_page_has_a_field_for_the_source(client: FlaskClient) -> None:
+    """Filled in, it chooses rows; left empty it is no choice, as a browser sends every field."""
+    for source, total in (("", "8"), ("awstats", "5")):
+        page = open_page(client, query="access-log-histogram", interval="year", source=source)
+        (field,) = page.having("input", name="source")
+        assert field["value"] == source
+        assert f"and the bytes sent {total} complete" in page.text
+        assert ("2016 3" in page.text) == (not source)
+        links = [link["href"] for link in page.having("a") if "format=json" in str(link["href"])]
+        assert [f"source={source}" in str(link) for link in links] == [bool(source)]
 
 
 def test_the_command_line_says_what_was_imported_and_what_is_counted_twice(
