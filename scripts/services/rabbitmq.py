@@ -115,7 +115,11 @@ def _environment(
         "ERL_EPMD_PORT": str(mapper_port),
         "RABBITMQ_NODENAME": f"stats-{port}@localhost",
         "RABBITMQ_DIST_PORT": str(distribution_port),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        # What a killed node leaves for experts would else lie where it was started.
+        "ERL_CRASH_DUMP": str(folder / "erl_crash.dump"),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+            "-kernel inet_dist_use_interface {127,0,0,1} -mnesia core_dir false"
+        ),
         "RABBITMQ_CONF_ENV_FILE": os.devnull,
         "RABBITMQ_CONFIG_FILE": str(configuration),
         "RABBITMQ_CONFIG_FILES": str(folder / "conf.d"),
