@@ -12,7 +12,7 @@ from stats_pipeline.queries.parameters import Parameter
 from stats_pipeline.queries.reading import Rows
 from stats_pipeline.queries.rows_query import RowsQuery
 from stats_pipeline.registry import Registries
-from stats_pipeline.registry.registries import RegisteredQuery
+from stats_pipeline.registry.registered_query import RegisteredQuery
 from stats_pipeline.text import get_logger
 
 log = get_logger(__name__)

@@ -1,4 +1,4 @@
-"""Registrations as their owners wrote them: dicts or dataclasses, checked and merged key by key."""
+"""Registrations as their owners wrote them: dicts or dataclasses, checked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from stats_pipeline.errors import (
-    ConfigurationError,
     DefinitionError,
     DuplicateRegistration,
     nearest,
@@ -99,8 +98,8 @@ def read_item(group: Group, raw: object, *, owner: str, is_shipped: bool = False
     keys = as_dict(group, raw, owner=owner)
     name = keys.get(group.name_key)
     what = f"{group.kind} {name!r}" if isinstance(name, str) else group.kind
-    check_keys(keys, _names(group.declaration), what=what, owner=owner)
-    _check_nested(group, keys, what, owner)
+    check_keys(keys, key_names(group.declaration), what=what, owner=owner)
+    check_nested(group, keys, what, owner)
     if not isinstance(name, str) or not name:
         raise DefinitionError(f"{owner}: a registered {group.kind} has no {group.name_key!r}")
     return Item(group, name, owner, keys, is_shipped)
@@ -109,7 +108,7 @@ def read_item(group: Group, raw: object, *, owner: str, is_shipped: bool = False
 def as_dict(group: Group, raw: object, *, owner: str) -> dict[str, Any]:
     """Return the keys of a registration or of overrides; of a dataclass all, with its defaults."""
     if isinstance(raw, group.declaration):
-        return {name: getattr(raw, name) for name in _names(group.declaration)}
+        return {name: getattr(raw, name) for name in key_names(group.declaration)}
     if isinstance(raw, Mapping):
         return dict(raw)
     raise DefinitionError(
@@ -124,28 +123,6 @@ def check_keys(keys: Iterable[object], allowed: Iterable[str], *, what: str, own
     for key in keys:
         if key not in known:
             raise DefinitionError(f"{owner}: unknown key {key!r} in {what}{nearest(key, known)}")
-
-
-def merge(item: Item, overrides: Mapping[str, Any], *, owner: str) -> Item:
-    """Return the item with the host's values: the nested dict key by key, all else replaced."""
-    group = item.group
-    check_keys(overrides, _names(group.declaration), what=item.title, owner=owner)
-    _check_nested(group, overrides, item.title, owner)
-    check_name_key(group, item.name, overrides, owner=owner)
-    keys = {**item.keys, **overrides}
-    if group.nested_key in overrides:
-        nested = {**item.keys.get(group.nested_key, {}), **overrides[group.nested_key]}
-        keys[group.nested_key] = nested
-    return Item(group, item.name, item.owner, keys, item.is_shipped)
-
-
-def check_name_key(group: Group, name: str, keys: Mapping[str, Any], *, owner: str) -> None:
-    """Refuse a name inside of a registration that is not the one above it."""
-    if keys.get(group.name_key, name) != name:
-        raise ConfigurationError(
-            f"{owner}[{name!r}] says {group.name_key}={keys[group.name_key]!r}; "
-            "leave it out or give both the same name"
-        )
 
 
 def unite(items: Iterable[Item]) -> dict[str, Item]:
@@ -173,7 +150,8 @@ def _stronger(one: Item, other: Item) -> Item:
     )
 
 
-def _check_nested(group: Group, keys: Mapping[str, Any], what: str, owner: str) -> None:
+def check_nested(group: Group, keys: Mapping[str, Any], what: str, owner: str) -> None:
+    """Refuse a nested dict that is none."""
     nested = keys.get(group.nested_key, {})
     if not isinstance(nested, Mapping):
         raise DefinitionError(
@@ -181,5 +159,6 @@ def _check_nested(group: Group, keys: Mapping[str, Any], what: str, owner: str) 
         )
 
 
-def _names(declaration: type[Any]) -> list[str]:
+def key_names(declaration: type[Any]) -> list[str]:
+    """Return the keys that a registration, or its nested dict, may have."""
     return [field.name for field in fields(declaration)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -19,7 +18,6 @@ from stats_pipeline.errors import (
     nearest,
 )
 from stats_pipeline.names import listed
-from stats_pipeline.registry.config import AggregatorConfig, ProcessorConfig
 from stats_pipeline.registry.definitions import (
     AggregationDefinition,
     EventDefinition,
@@ -32,41 +30,13 @@ from stats_pipeline.registry.items import (
     QUERIES,
     Group,
     Item,
-    as_dict,
-    check_keys,
-    check_name_key,
-    merge,
-    read_item,
     unite,
 )
+from stats_pipeline.registry.overriding import host_keys, load_named, overridden
 from stats_pipeline.registry.registered_query import RegisteredQuery, RowsOf
 from stats_pipeline.text import get_logger
 
-__all__ = ["RegisteredQuery", "Registries"]
-
 logger = get_logger(__name__)
-
-#: What the nested dict of a kind may hold; that of a query depends on its class.
-NESTED: Mapping[str, type[Any]] = {
-    EVENTS.kind: ProcessorConfig,
-    AGGREGATIONS.kind: AggregatorConfig,
-}
-
-#: Keys by which a host names what is imported or read -> where that is done. Signals and builders
-#: are loaded by whoever listens.
-LOADED_AT_START: Mapping[str, Mapping[str, str]] = {
-    EVENTS.kind: {
-        "templates": "template",
-        "processor_class": "processor_class",
-        "preprocessors": "preprocessors",
-    },
-    AGGREGATIONS.kind: {
-        "templates": "template",
-        "aggregator_class": "aggregator_class",
-        "query_modifiers": "modifiers",
-    },
-    QUERIES.kind: {"permission": "permission"},
-}
 
 
 class Registries:
@@ -214,19 +184,19 @@ class Registries:
             definition = self.event_type(name)
             if definition.config.retention_days is not None:  # checked where it is worked out
                 self._check_retention(name)
-            _load_named(definition, EVENTS, _keys(EVENTS, overrides, name))
+            load_named(definition, EVENTS, host_keys(EVENTS, overrides, name))
         for name, overrides in self._settings[AGGREGATIONS.setting].items():
             if name in self.aggregation_items:  # else it is switched off
                 self.aggregation(name).template  # noqa: B018
-                _load_named(
-                    self.aggregation(name), AGGREGATIONS, _keys(AGGREGATIONS, overrides, name)
+                load_named(
+                    self.aggregation(name), AGGREGATIONS, host_keys(AGGREGATIONS, overrides, name)
                 )
         for name, overrides in self._settings[QUERIES.setting].items():
             if name in self.query_items:
-                query, keys = self.query(name), _keys(QUERIES, overrides, name)
+                query, keys = self.query(name), host_keys(QUERIES, overrides, name)
                 if keys.keys() & {"query_class", QUERIES.nested_key}:
                     self._check_query(query, rows_of)
-                _load_named(query, QUERIES, keys)
+                load_named(query, QUERIES, keys)
 
     def _check_query(self, query: RegisteredQuery, rows_of: RowsOf | None) -> None:
         try:
@@ -246,7 +216,7 @@ class Registries:
         can_be_off = group is not EVENTS  # of which those are active that are named
         for name, overrides in self._settings[group.setting].items():
             if overrides is not None or not can_be_off:
-                items[name] = _overridden(group, items, name, overrides, unknown)
+                items[name] = overridden(group, items, name, overrides, unknown)
             elif name in items:
                 del items[name]
             else:
@@ -260,40 +230,3 @@ class Registries:
             is_off = name in self._settings[group.setting]
             raise unknown(name, items, f", which {group.setting} switches off" if is_off else "")
         return items[name]
-
-
-def _load_named(thing: object, group: Group, overrides: Mapping[str, Any]) -> None:
-    """Load what the host itself names by path, as a package's is loaded on first use."""
-    named = overrides.keys() | overrides.get(group.nested_key, {}).keys()
-    for key, attribute in LOADED_AT_START[group.kind].items():
-        if key in named:
-            getattr(thing, attribute)
-
-
-def _overridden(
-    group: Group,
-    items: Mapping[str, Item],
-    name: str,
-    raw: object,
-    unknown: type[UnknownName],
-) -> Item:
-    owner = f"the host's {group.setting}"
-    is_whole = isinstance(raw, group.declaration)
-    overrides = _keys(group, raw, name)
-    if name in items and not is_whole and not overrides.get("replaces"):
-        return merge(items[name], overrides, owner=owner)
-    check_name_key(group, name, overrides, owner=owner)
-    item = read_item(group, {**overrides, group.name_key: name}, owner=owner)
-    if not is_whole and not group.is_complete(item.keys):
-        if group.kind in NESTED:  # a slip in there may be why it does not look like a registration
-            known = [field.name for field in fields(NESTED[group.kind])]
-            nested = item.keys.get(group.nested_key, {})
-            check_keys(nested, known, what=group.nested_key, owner=f"{owner}[{name!r}]")
-        reason = f" in {group.setting}, which nobody registered; one of your own needs "
-        raise unknown(name, items, reason + group.needed)
-    return item
-
-
-def _keys(group: Group, raw: object, name: str) -> dict[str, Any]:
-    """Return what the host says of a name, in a dict or as a whole registration."""
-    return as_dict(group, raw, owner=f"the host's {group.setting}[{name!r}]")
