@@ -106,20 +106,15 @@ class DirtyMarks:
     def forget(self) -> None:
         """Take this generation, of which nothing is left, out of all marks."""
         found = self._state.find(marks.KIND, group=self._event_alias)
-        part = self._done_name + PART
+
+        own = f"{self._done_name}{PART}"
+
+        def without_own(tags: frozenset[str]) -> frozenset[str]:
+            return frozenset(tag for tag in tags if not f"{tag}{PART}".startswith(own))
+
         while batch := list(islice(found, FORGOTTEN_AT_ONCE)):
-            named = [
-                mark
-                for mark in batch
-                if any(tag == self._done_name or tag.startswith(part) for tag in mark.tags)
-            ]
-            marks.change_tags(
-                self._state,
-                named,
-                lambda tags: frozenset(
-                    tag for tag in tags if tag != self._done_name and not tag.startswith(part)
-                ),
-            )
+            named = [mark for mark in batch if without_own(mark.tags) != mark.tags]
+            marks.change_tags(self._state, named, without_own)
 
     def _bounds(
         self, start: datetime | None, end: datetime | None

@@ -182,11 +182,11 @@ class AggregationUpdate:
         plan = plan_of(self._definition, self._fixed_values())
         generation = self._generations.to_build(plan if asked.is_everything else None)
         known = self._recompute.marks(generation).intervals(asked.start, asked.end)
-        if not asked.is_everything:
-            of_rows = self._intervals_of_rows([self._definition.alias], asked)
-        else:
+        if asked.is_everything:
             of_rows = self._intervals_of_days(self._generations.current())
-        return len({interval.period for interval in [*known, *of_rows]})
+        else:
+            of_rows = self._intervals_of_rows([self._definition.alias], asked)
+        return len(_united(known, of_rows))
 
     def _replaced(self, generation: int, left: OtherParts) -> AggregationReport:
         """Return what is deleted when this generation takes the place of the one before."""
@@ -212,9 +212,8 @@ class AggregationUpdate:
                 taken = self._take_over.bring(generation, seal, self._fixed_values())
             except LeaseLost as error:
                 return report + AggregationReport(error=str(error))
-            intervals = self._recompute.marks(generation).intervals(None, None)
-            known = {interval.period for interval in intervals}
-            intervals += [i for i in self._intervals_of_days(generation) if i.period not in known]
+            dirty = self._recompute.marks(generation).intervals(None, None)
+            intervals = _united(dirty, self._intervals_of_days(generation))
             report += self._do(generation, intervals, started, steps)
             # What was sealed meanwhile may have been left out, and its events may be gone.
             is_over = not report.is_complete or self._seal().final == seal.final
@@ -232,11 +231,9 @@ class AggregationUpdate:
         self._refuse_changes(generation)
         marks = self._recompute.marks(generation)
         marks.reopen_all(asked.start, asked.end)
-        intervals = marks.intervals(asked.start, asked.end)
-        known = {interval.period for interval in intervals}
-        # Those that have rows but no events: these must go.
-        of_rows = self._intervals_of_rows([self._definition.alias], asked)
-        intervals += [i for i in of_rows if i.period not in known]
+        dirty = marks.intervals(asked.start, asked.end)
+        # Those that have rows but no events, too: these must go.
+        intervals = _united(dirty, self._intervals_of_rows([self._definition.alias], asked))
         report = self._do(generation, intervals, started, steps)
         self._store.refresh([self._definition.alias])
         report += self._counted_twice([interval.period for interval in intervals])
@@ -351,3 +348,11 @@ class AggregationUpdate:
             # Rows that were put together from events have no day rows to follow from.
             "from_days": self._definition.follows_from_days,
         }
+
+
+def _united(
+    dirty: Sequence[DirtyInterval], of_rows: Sequence[DirtyInterval]
+) -> list[DirtyInterval]:
+    """Return the dirty intervals, and those of which there are only rows."""
+    known = {interval.period for interval in dirty}
+    return [*dirty, *(interval for interval in of_rows if interval.period not in known)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ from stats_pipeline import current_stats
 from stats_pipeline.cli.errors import Unavailable, UserError
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output
-from stats_pipeline.cli.part_file import PartFile, part_of
+from stats_pipeline.cli.part_file import PartFile, packed, part_of
 from stats_pipeline.pipeline.moving.export import Export
 from stats_pipeline.text import noun
 
@@ -150,8 +149,7 @@ def _device(name: str) -> Iterator[Write]:
             raise UserError(f"{name}: {error.strerror}") from error
         try:
             if name.endswith(PACKED):
-                packed = gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0)
-                yield stack.enter_context(packed).write
+                yield stack.enter_context(packed(file)).write
             else:
                 yield file.write
             stack.close()

@@ -86,8 +86,7 @@ class PartFile:
         if not self._is_packed:
             return self._file
         if self._member is None:
-            # Without the time, so that the same events are the same bytes.
-            self._member = gzip.GzipFile(filename="", fileobj=self._file, mode="wb", mtime=0)
+            self._member = packed(self._file)
         return self._member
 
     def _end_member(self) -> None:
@@ -132,6 +131,11 @@ def part_of(target: Path, question: Mapping[str, Any], *, is_packed: bool) -> It
         except BaseException:
             part.give_up()
             raise
+
+
+def packed(file: IO[bytes]) -> gzip.GzipFile:
+    """Return what packs into a file; without the time: the same lines are the same bytes."""
+    return gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0)
 
 
 def state_path(path: Path) -> Path:

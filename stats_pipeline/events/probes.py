@@ -16,6 +16,7 @@ from datetime import datetime
 from importlib_metadata import version
 
 from stats_pipeline.clock import Clock, format_time, parse_time
+from stats_pipeline.stores.forgetting import forget
 from stats_pipeline.stores.protocol import Record, State
 
 KIND = "probe"
@@ -87,5 +88,4 @@ def take_answer(state: State, probe: Probe) -> Answer | None:
 
 def forget_answers(state: State, *, before: datetime) -> None:
     """Remove the answers that nobody has taken."""
-    for record in state.find(KIND, end=before):
-        state.delete(record)
+    forget(state, KIND, before=before)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from hashlib import sha256
 
 from stats_pipeline.clock import Clock
@@ -68,9 +67,3 @@ class Trial:
 
     def _write(self, ends: dict[str, int]) -> None:
         self._state.put([Record(KIND, self._key, time=self._clock.now(), body=ends)])
-
-
-def forget(state: State, *, before: datetime) -> None:
-    """Forget trials that nobody has ended, as of a queue that was deleted."""
-    for record in state.find(KIND, end=before):
-        state.delete(record)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 
 from stats_pipeline.clock import format_time, parse_time
 from stats_pipeline.events.identity import digest
@@ -37,12 +36,6 @@ def recall(state: State, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
         else letter.after(format_time(record.time), record.body["tries"])
         for letter, record in zip(letters, records, strict=True)
     ]
-
-
-def forget(state: State, *, before: datetime) -> None:
-    """Forget those that first died before this time."""
-    for record in state.find(KIND, end=before):
-        state.delete(record)
 
 
 def _key(letter: DeadLetter) -> str:

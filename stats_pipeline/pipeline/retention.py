@@ -24,6 +24,7 @@ from stats_pipeline.events import probes, trial, tries
 from stats_pipeline.events.salts import destroy_salts
 from stats_pipeline.pipeline.sealing import Sealed, Sealing
 from stats_pipeline.reports import RetentionReport
+from stats_pipeline.stores.forgetting import forget
 from stats_pipeline.text import get_logger
 
 if TYPE_CHECKING:
@@ -135,9 +136,10 @@ def _remains(run: _Run) -> Mapping[str, int]:
     if not run.dry_run:
         state, spool = run.pipeline.store.state, run.pipeline.spool
         probes.forget_answers(state, before=run.now - PROBES_KEPT)
-        trial.forget(state, before=run.before)
+        # Those that nobody has ended, as of a queue that was deleted.
+        forget(state, trial.KIND, before=run.before)
         # What was replayed may still wait, for about as long as anything may.
-        tries.forget(state, before=run.before - (run.now - run.before))
+        forget(state, tries.KIND, before=run.before - (run.now - run.before))
         # Also where nothing was destroyed now: what was, the last time, may only now be removed.
         state.expunge()
         if spool is not None:

@@ -148,6 +148,8 @@ class EventDefinition:
         body = load_template(self.declaration.templates, names, owner=self.title)
         template = complete_template(self.alias, body, EVENT_FIELDS, owner=self.title)
         check_own_fields(template.properties, EVENT_FIELDS, owner=self.title)
+        # We find events by these ourselves.
+        check_mappings(EVENT_FIELDS, template.properties, what=f"{self.title}: its template")
         return template
 
 

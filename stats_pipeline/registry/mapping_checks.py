@@ -40,7 +40,7 @@ HARMLESS: Mapping[str, Collection[Any]] = {
 def check_own_fields(
     properties: Properties, ours: Properties, *, owner: str, free: Collection[str] = ()
 ) -> None:
-    """Refuse a template that maps fields of ours in a way in which we can't use them.
+    """Refuse a template that gives fields of ours a type that can't hold what we store there.
 
     Args:
         properties: of the whole template.
@@ -58,7 +58,6 @@ def check_own_fields(
                 f"{owner}: its template gives {name!r} the type {declared}, but what is stored "
                 f"there is of the type {own}; leave that field out of the template"
             )
-    check_mappings(ours, properties, what=f"{owner}: its template")
 
 
 def check_dimensions(
