@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from stats_pipeline import Filter
-from stats_pipeline.aggregations.update import INTERVALS_AT_ONCE
 from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.tasks import EXPIRES_AT_SHARE, beat_schedule
 from tests.celery.workers import call_task, running_worker, worker_settings
@@ -134,26 +133,6 @@ def test_A004_32_a_worker_killed_in_the_middle_loses_nothing_and_counts_nothing_
     assert web.dead_letters.list() == []
 
 
-def test_workers_share_the_intervals_of_an_update(
-    web: Pipeline, settings: dict[str, str], tmp_path: Path
-) -> None:
-    """One that has more to do than it does at once makes tasks of the rest, which others take."""
-    days = 2 * INTERVALS_AT_ONCE + 1
-    first = datetime(2016, 8, 1, tzinfo=UTC)
-    events = [
-        {**event, "timestamp": (first + timedelta(days=day)).isoformat()}
-        for day, event in enumerate(many_downloads()[:days])
-    ]
-    web.publish("file-download", events)
-    web.process_events()
-    with running_worker(tmp_path, settings) as worker:
-        call_task(tmp_path, settings, UPDATE)
-        worker.wait_until(lambda: sum(counted(web).values()) == days)
-        done = r"(ForkPoolWorker-\d+)\] Task stats_pipeline\.tasks\.update_aggregations.* succeeded"
-        worker.wait_until(lambda: len(re.findall(done, worker.log())) >= 3)
-        assert len(set(re.findall(done, worker.log()))) == 2
-
-
 def test_a_worker_that_is_told_to_end_hands_a_backlog_over(
     web: Pipeline, settings: dict[str, str], tmp_path: Path
 ) -> None:
@@ -190,8 +169,11 @@ def test_an_update_of_many_days_is_shared_by_the_workers(
     with running_worker(tmp_path, settings) as worker:
         call_task(tmp_path, settings, UPDATE)
         worker.wait_until(lambda: sum(counted(web).values()) == 120)
+        done = rf"(ForkPoolWorker-\d+)\] Task {re.escape(UPDATE)}\[.* succeeded"
+        worker.wait_until(lambda: len(re.findall(done, worker.log())) >= 3)
         log = worker.log()
     assert log.count(f"Task {UPDATE}[") >= 3
+    assert len(set(re.findall(done, log))) == 2
     report = web.update(["file-download-agg"])
     assert (report.is_complete, report.aggregations["file-download-agg"].intervals) == (True, 0)
 
