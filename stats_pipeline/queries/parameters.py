@@ -110,7 +110,8 @@ SIZE = Parameter(
 SOURCE = Parameter(
     "source",
     "value or list of values",
-    "Count only rows that were imported from it; empty: only what was counted here; default: all.",
+    "Count only rows that were imported from it; default: all. In a request, `source=` without a "
+    "name counts only what was counted here.",
 )
 
 #: What no filter may be called; `format` chooses the form of a REST answer.

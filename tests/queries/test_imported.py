@@ -124,7 +124,7 @@ def test_a_filter_of_the_hosts_own_may_be_called_source(history: RowsOfDownloads
     assert history.run(own, source="f-2")["value"] == 1
     assert [p["name"] for p in own.parameters].count("source") == 1
     described = {p["name"]: p for p in TotalsQuery("total", index=INDEX).parameters}
-    assert "empty: only what was counted here" in described["source"]["description"]
+    assert "`source=` without a name" in described["source"]["description"]
     with pytest.raises(DefinitionError, match="two things called 'imported'"):
         TotalsQuery("total", index=INDEX, copy_fields={"imported": "file_id"})
 
