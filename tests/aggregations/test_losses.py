@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from stats_pipeline.clock import ManualClock, parse_time
+from stats_pipeline.intervals import Period
 from stats_pipeline.metrics import First, Sum, Unique
 from stats_pipeline.pipeline import Pipeline
+from stats_pipeline.stores.indices import EventIndices
 from tests.aggregations.conftest import Make
 from tests.aggregations.host import rows, table, take, update, visits
 
@@ -118,3 +120,28 @@ def test_months_that_are_lost_side_by_side_are_one_loss(make: Make) -> None:
     assert table(pipeline) == before
     assert pipeline.reset(["pages-agg"]).is_complete
     assert table(pipeline) == before
+
+
+def test_a_loss_that_is_acknowledged_while_its_interval_is_computed_empties_no_row(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the two looks for what is gone and for what is there, it looks like no events."""
+    pipeline = make(clock=ManualClock(MARCH))
+    take(pipeline, visits(("2017-01-10T10:00:00Z", "a")))
+    update(pipeline)
+    take(pipeline, visits(("2017-01-10T11:00:00Z", "a")))
+    look = EventIndices.gone
+
+    def lose_after_looking(indices: EventIndices, period: Period) -> dict[str, str]:
+        found = look(indices, period)
+        monkeypatch.setattr(EventIndices, "gone", look)
+        lose_january(pipeline)
+        return found
+
+    monkeypatch.setattr(EventIndices, "gone", lose_after_looking)
+    report = pipeline.update(["pages-agg"]).aggregations["pages-agg"]
+    assert "has just been deleted" in report.error
+    assert report.pending
+    assert table(pipeline) == {("2017-01-10", "a"): 1}
+    assert update(pipeline) == {}
+    assert table(pipeline) == {("2017-01-10", "a"): 1}
