@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
-from stats_pipeline.aggregations import interval_rows
+from stats_pipeline.aggregations import differences, interval_rows
+from stats_pipeline.aggregations.dirty import DirtyInterval, DirtyMarks
 from stats_pipeline.aggregations.double_clicks import set_flags
 from stats_pipeline.clock import ManualClock, SystemClock, parse_time
+from stats_pipeline.stores.protocol import Record
+from stats_pipeline.stores.writing import write
 from tests.aggregations.conftest import PATIENCE_SECONDS, Make, SetCall
 from tests.aggregations.faulty import CallingAggregator
 from tests.aggregations.host import rows, table, take, update, visits
@@ -120,3 +123,42 @@ def test_flags_of_one_aggregation_are_not_those_that_another_one_sees_older(
     second.update(["first-agg", "second-agg"])
     for name in ("first-agg", "second-agg"):
         assert table(second, name) == {("2017-01-01", "a"): 1}
+
+
+def test_a_run_that_lost_its_lease_leaves_the_marks_to_those_who_took_over(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has nothing to write, and so did not notice; the other one may write what it read before.
+
+    Here that is the row of a visit which is withdrawn between the two reads.
+    """
+    clock = ManualClock(MARCH)
+    slow, other = make(clock=clock), make(clock=clock)
+    visit = {"timestamp": "2017-01-01T10:00:00Z", "event_id": "v", "page": "a"}
+    take(slow, [visit])
+    is_computed, may_write = threading.Event(), threading.Event()
+    thread = threading.Thread(target=other.update, args=(["pages-agg"],))
+    read = DirtyMarks.read
+
+    def read_late(marks: DirtyMarks, interval: DirtyInterval) -> list[Record]:
+        if thread.ident is None:
+            clock.advance(61)
+            thread.start()
+            assert is_computed.wait(PATIENCE_SECONDS)
+            take(slow, [{**visit, "revision": 1, "withdrawn": True}])
+        return read(marks, interval)
+
+    def write_late(*args: Any) -> Any:
+        is_computed.set()
+        assert may_write.wait(PATIENCE_SECONDS)
+        return write(*args)
+
+    monkeypatch.setattr(DirtyMarks, "read", read_late)
+    monkeypatch.setattr(differences, "write", write_late)
+    assert slow.update(["pages-agg"]).aggregations["pages-agg"].pending
+    may_write.set()
+    thread.join(PATIENCE_SECONDS)
+    other.store.refresh([other.registries.aggregation("pages-agg").alias])
+    assert table(other) == {("2017-01-01", "a"): 1}
+    assert update(other) == {"deleted": 1}
+    assert table(other) == {}
