@@ -66,10 +66,15 @@ class Reference:
             by.discard(import_id)
 
     def erase(self, user: str) -> None:
-        """Forget what is a person's and has a key; only higher revisions of it come back."""
+        """Forget what is stored of a person and has a key; only higher revisions come back.
+
+        Of what nothing stands for any more there is nothing to find.
+        """
         standing = {event["event_id"]: event for event in self.standing()}
         for key, (event, _) in list(self.brought.items()):
-            stored = standing.get(key[0], event)
+            stored = standing.get(key[0])
+            if stored is None:
+                continue
             has_key = self.keys[f"{stored['timestamp']:%Y-%m}"] is not None
             if has_key and user == stored["user_id"]:
                 self.erased[key[0]] = max(stored["revision"], self.erased.get(key[0], -1))

@@ -133,7 +133,6 @@ def where(place: str, home: Backend) -> Backend:
 
 def counted_numbers(pipeline: Pipeline) -> set[int]:
     """Process what waits, and return the numbers of the events that are stored."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
     while pipeline.process_events().taken:
-        assert time.monotonic() < deadline
+        pass  # as often as there is something, and that has an end
     return {int(event["event_id"].removeprefix("e")) for event in stored_events(pipeline)}

@@ -37,6 +37,7 @@ STATE_INDEX = "stats_pipeline-state"
 
 FILES = 5
 VISITORS = 23
+UNTIL_OTHERS_COME = 100_000
 DAYS = 3
 FIRST_DAY = datetime(2016, 12, 17, tzinfo=UTC)
 
@@ -179,12 +180,12 @@ def _is_at_rest(pipeline: Pipeline, expected: Expected) -> bool:
 def _download(number: int) -> Event:
     file = number % FILES
     # No multiple of the files' number, so that each file has every visitor. The next click of a
-    # visitor is minutes later, or in another file.
+    # visitor is minutes later, or in another file; but not for ever, so others come then.
     day, second = number % DAYS, number * 13 % 86_400
     return {
         "event_id": f"e{number}",
         "timestamp": (FIRST_DAY + timedelta(days=day, seconds=second)).isoformat(),
-        "user_id": f"u{number % VISITORS}",
+        "user_id": f"u{number % VISITORS}-{number // UNTIL_OTHERS_COME}",
         "user_agent": BROWSER,
         "bucket_id": "20",
         "file_id": f"f-{file}",
