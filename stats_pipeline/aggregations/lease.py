@@ -29,6 +29,9 @@ KIND = "lease"
 #: A run that was stopped for longer than this and then writes is outside the promise.
 SUSPECT_FOR = timedelta(days=1)
 
+#: A rest is doubled so often; each run repeats a suspect interval that new events make dirty.
+MOST_DOUBLINGS = 20
+
 #: The holder renews when this share of the time is over.
 RENEWAL_SHARE = 1 / 3
 
@@ -114,16 +117,15 @@ class Lease:
         if suspect_until is not None and now < suspect_until:
             repeats = 0 if self._is_doubtful else self._record.body["repeats"]
             # At first at once, then after the time of a lease, after twice that, and so on.
-            rest_seconds = self._seconds * 2 ** (repeats - 1) if repeats else 0
+            doublings = min(repeats - 1, MOST_DOUBLINGS)
+            rest = timedelta(seconds=self._seconds * 2**doublings if repeats else 0)
             body = {
                 "holder": "",
                 "expires": format_time(now),
                 "suspect_until": format_time(suspect_until),
                 "repeats": repeats,
                 "seen": list(self._seen),
-                "rest_until": format_time(
-                    min(suspect_until, now + timedelta(seconds=rest_seconds))
-                ),
+                "rest_until": format_time(min(suspect_until, now + min(rest, SUSPECT_FOR))),
             }
             self._state.swap([replace(held, body=body)])
         else:

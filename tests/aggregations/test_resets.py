@@ -13,6 +13,7 @@ from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.stores.protocol import Put, Store, Verdict
 from tests.aggregations.conftest import Make, SetCall
 from tests.aggregations.faulty import CallingAggregator
+from tests.aggregations.happenings import SLIDING
 from tests.aggregations.host import NOON, table, take, update, visits
 
 
@@ -36,6 +37,25 @@ def test_a_suspect_interval_is_repeated_now_and_then_and_at_once_for_new_events(
     assert 2 < repeats < 15
     take(pipeline, visits(("2017-01-01T11:00:00Z", "a")))
     assert update(pipeline) == {"updated": 1}
+
+
+@pytest.mark.parametrize("is_sliding", [False, True])
+def test_a_suspect_lease_may_be_taken_any_number_of_times(make: Make, is_sliding: bool) -> None:
+    """At each tick, where events come all the time; by the sliding rule that of all flags, too."""
+    clock = ManualClock(NOON)
+    pipeline = make(clock=clock, **(SLIDING if is_sliding else {}))
+    _die_holding(pipeline, "#g1/2017-01-01T00:00:00.000Z", clock)
+    flags = f"{pipeline.registries.event_type('visit').alias}/double-clicks"
+    assert acquire(pipeline.store.state, clock, flags, 60)
+    for minute in range(40):
+        clock.advance(61)
+        take(pipeline, visits((f"2017-01-01T10:{minute:02d}:00Z", "a")))
+        update(pipeline)
+        assert table(pipeline) == {("2017-01-01", "a"): minute + 1}
+    clock.advance(86_400)
+    assert update(pipeline) == {"unchanged": 1}
+    assert update(pipeline) == {}
+    assert pipeline.reset(["pages-agg"]).is_complete
 
 
 def test_a_reset_that_was_killed_ends_when_it_is_run_again(make: Make) -> None:
