@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from stats_pipeline.aggregations.dirty import DirtyInterval, DirtyMarks
+from stats_pipeline.aggregations.flag_lease import flags_key
 from stats_pipeline.aggregations.generations import Generations
 from stats_pipeline.aggregations.interval_rows import IntervalRows
 from stats_pipeline.aggregations.lease import Lease, Leases, acquire, is_at_rest
@@ -136,7 +137,7 @@ class Recompute:
         if not self._definition.event.config.sliding_seconds:
             yield []
             return
-        with self._held(f"{self._definition.event.alias}/double-clicks") as lease:
+        with self._held(flags_key(self._definition.event)) as lease:
             yield [lease]
 
     def _under_leases(

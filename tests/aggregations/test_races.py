@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from stats_pipeline.aggregations import differences, interval_rows
+from stats_pipeline.aggregations import differences, double_clicks, interval_rows
 from stats_pipeline.aggregations.dirty import DirtyInterval, DirtyMarks
 from stats_pipeline.aggregations.double_clicks import set_flags
 from stats_pipeline.clock import ManualClock, SystemClock, parse_time
+from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.stores.protocol import Record
-from stats_pipeline.stores.writing import write
+from stats_pipeline.stores.writing import write, write_all
 from tests.aggregations.conftest import PATIENCE_SECONDS, Make, SetCall
 from tests.aggregations.faulty import CallingAggregator
 from tests.aggregations.host import rows, table, take, update, visits
+from tests.support import stored_events
 
 HOUR_SECONDS = 3_600
 MARCH = parse_time("2017-03-15T12:00:00Z")
 THREE_MONTHS = visits(
     *[(f"2017-0{month}-0{day}T10:00:00Z", "a") for month in (1, 2, 3) for day in (2, 3, 4)]
 )
+
+CLICK = {"visitor_id": "v", "unique_id": "u", "page": "a"}
+#: Lines of a file.
+CLICKS = [
+    (second, json.dumps({**CLICK, "event_id": f"e{second}", "timestamp": time}).encode())
+    for second in range(1, 5)
+    for time in [f"2017-01-01T10:00:0{second}Z"]
+]
 
 
 def test_what_is_sealed_in_the_middle_of_a_reset_is_taken_over(make: Make, at_row: SetCall) -> None:
@@ -92,9 +104,8 @@ def test_flags_of_one_aggregation_are_not_those_that_another_one_sees_older(
         "aggregations": {"first-agg": {}, "second-agg": {}},
     }
     first, second = make(**options), make(**options)
-    click = {"visitor_id": "v", "unique_id": "u", "page": "a"}
-    one = {**click, "timestamp": "2017-01-01T10:00:00Z", "event_id": "1"}
-    two = {**click, "timestamp": "2017-01-01T10:00:10Z", "event_id": "2"}
+    one = {**CLICK, "timestamp": "2017-01-01T10:00:00Z", "event_id": "1"}
+    two = {**CLICK, "timestamp": "2017-01-01T10:00:10Z", "event_id": "2"}
     take(first, [one, two])
     is_read, go_on, is_written = (threading.Event() for _ in range(3))
 
@@ -162,3 +173,68 @@ def test_a_run_that_lost_its_lease_leaves_the_marks_to_those_who_took_over(
     assert table(other) == {("2017-01-01", "a"): 1}
     assert update(other) == {"deleted": 1}
     assert table(other) == {}
+
+
+class Telling(SystemClock):
+    """Tell that somebody waits."""
+
+    def __init__(self) -> None:
+        self.is_waiting = threading.Event()
+
+    def sleep(self, seconds: float) -> None:
+        """Tell, and wait."""
+        self.is_waiting.set()
+        super().sleep(seconds)
+
+
+@pytest.fixture
+def beside_flags(make: Make, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pipeline]:
+    """Give a function that does something while an update has read clicks and flags none yet.
+
+    The clicks, of which all but the last are double, were imported. What waits lets the update go
+    on, and so does the end of what doesn't.
+    """
+    options = {"double_click_window": 30, "double_click_rule": "sliding"}
+    clock, is_read = Telling(), threading.Event()
+    updating, other = make(clock=SystemClock(), **options), make(clock=clock, **options)
+
+    def write_late(*args: Any, **kwargs: Any) -> None:
+        is_read.set()
+        assert clock.is_waiting.wait(PATIENCE_SECONDS)
+        write_all(*args, **kwargs)
+
+    def do(act: Callable[[Pipeline], object]) -> Pipeline:
+        assert other.moving.importing("first", "visit").take("file", CLICKS).added == len(CLICKS)
+        monkeypatch.setattr(double_clicks, "write_all", write_late)
+        thread = threading.Thread(target=updating.update, args=(["pages-agg"],))
+        thread.start()
+        assert is_read.wait(PATIENCE_SECONDS)
+        act(other)
+        clock.is_waiting.set()
+        thread.join(PATIENCE_SECONDS)
+        update(other)
+        return other
+
+    return do
+
+
+def test_an_undo_waits_for_flags_that_are_being_set(
+    beside_flags: Callable[..., Pipeline],
+) -> None:
+    """They are written with all of the event as it was read: it would be back."""
+    pipeline = beside_flags(lambda other: other.moving.undo_import("first"))
+    assert table(pipeline) == {}
+    assert stored_events(pipeline, "visit") == []
+
+
+def test_an_import_waits_for_flags_that_are_being_set(
+    beside_flags: Callable[..., Pipeline],
+) -> None:
+    """That it brought the event as well would be forgotten, and the first import's undo take it."""
+    pipeline = beside_flags(
+        lambda other: other.moving.importing("second", "visit").take("file", CLICKS)
+    )
+    assert pipeline.moving.undo_import("first").removed == 0
+    update(pipeline)
+    assert table(pipeline) == {("2017-01-01", "a"): 1}
+    assert len(stored_events(pipeline, "visit")) == len(CLICKS)

@@ -6,11 +6,12 @@ higher revision of itself, and what that writes over is kept for an undo.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from stats_pipeline.aggregations.flag_lease import alone_with_flags
 from stats_pipeline.clock import parse_time
 from stats_pipeline.errors import ConfigurationError, InvalidEvent, StoreError
 from stats_pipeline.events.chain import ChainContext, run_chain, running_in
@@ -118,6 +119,14 @@ class Arrivals:
 
     def write(self, arrivals: Sequence[Arrival], report: ImportReport) -> None:
         """Store these, mark their hours, and enter them in the ledger; count them in the report."""
+        seconds = self._pipeline.settings["STATS_LEASE_SECONDS"]
+        clock = self._pipeline.clock
+        with alone_with_flags(self._definition, self._store.state, clock, seconds) as check:
+            self._write(arrivals, report, check)
+
+    def _write(
+        self, arrivals: Sequence[Arrival], report: ImportReport, check: Callable[[], None]
+    ) -> None:
         judged = list(self._judged(arrivals, report.import_id))
         puts = [judgement.put for _, judgement in judged if judgement.put is not None]
         for label in {report.import_id, *(put.body["import_ids"] for put in puts)}:
@@ -127,6 +136,7 @@ class Arrivals:
                 self._revisions.keep(*arrival.place, judgement.lower)
         for arrival, _ in judged:
             self._indices.ensure(arrival.timestamp)
+        check()
         outcomes = self._put(judged, puts, report)
         hours = {
             hour

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from stats_pipeline.aggregations.flag_lease import alone_with_flags
 from stats_pipeline.clock import parse_time
 from stats_pipeline.events.placing import Placing
 from stats_pipeline.model import Filter
@@ -33,13 +35,21 @@ class Removal:
     """
 
     def __init__(self, pipeline: Pipeline, definition: EventDefinition) -> None:
+        self._definition = definition
         self._store = pipeline.store
         self._clock = pipeline.clock
+        self._lease_seconds = pipeline.settings["STATS_LEASE_SECONDS"]
         self._alias = definition.alias
         indices = EventIndices(self._store, definition.template, definition.config.index_interval)
         # There may be no event of this version of the template yet.
         indices.install_template()
         self._placing = Placing(definition, indices, pipeline.settings["STATS_EARLIEST"])
+
+    def alone(self) -> AbstractContextManager[Callable[[], None]]:
+        """Wait for updates that set flags, and keep others from it (see `alone_with_flags`)."""
+        return alone_with_flags(
+            self._definition, self._store.state, self._clock, self._lease_seconds
+        )
 
     def find(self, where: Filter, progress: Progress) -> Iterator[list[Document]]:
         """Yield the events that the filter keeps, in batches."""

@@ -6,7 +6,7 @@ or an import that is not undone. So an event that was there before the import su
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,7 @@ def undo_import(pipeline: Pipeline, import_id: str, progress: Progress) -> UndoR
 
     Raises:
         InvalidParameter: there was no such import.
+        LeaseLost: this process was stopped for so long that an update may have gone on.
     """
     report = UndoReport(import_id)
     known: set[str] = set()
@@ -90,6 +91,10 @@ class _Undo:
         self._report = report
 
     def run(self, labels: Sequence[str], progress: Progress) -> None:
+        with self._removal.alone() as check:
+            self._run(labels, progress, check)
+
+    def _run(self, labels: Sequence[str], progress: Progress, check: Callable[[], None]) -> None:
         for lower in self._revisions.all():
             remaining = self._finish_restoring(lower)
             events = list(self._without(remaining.events))
@@ -97,6 +102,7 @@ class _Undo:
                 self._revisions.set(replace(remaining, events=events))
                 self._report.kept += self._is_held_higher(lower)
         for documents in self._removal.find(Filter().where("import_ids", labels), progress):
+            check()
             self._undo(documents)
 
     def _undo(self, documents: Sequence[Document]) -> None:
