@@ -12,6 +12,7 @@ from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output, table, tree
 from stats_pipeline.errors import StatsError
 from stats_pipeline.queries.listing import check_parameters, describe
+from stats_pipeline.queries.tables import bucket_rows, column_names, has_buckets
 
 EPILOG = """\b
 Examples:
@@ -73,23 +74,13 @@ def _read(parameters: Sequence[str]) -> dict[str, Any]:
     return {key: values[0] if len(values) == 1 else values for key, values in given.items()}
 
 
-def _lines(answer: Mapping[str, Any]) -> Iterator[str]:
+def _lines(answer: Any) -> Iterator[str]:
     """Yield the lines of an answer: what is said once, then its buckets as a table."""
-    rows = list(_rows(answer))
+    if not has_buckets(answer):
+        yield from tree(answer if isinstance(answer, dict) else {"value": answer})
+        return
     yield from tree({key: value for key, value in answer.items() if key != "buckets"})
-    if rows:
-        columns = list(dict.fromkeys(column for row in rows for column in row))
+    if rows := list(bucket_rows(answer)):
+        columns = column_names(rows)
         yield ""
         yield from table([[row.get(column) for column in columns] for row in rows], columns)
-
-
-def _rows(level: Mapping[str, Any], above: Mapping[str, Any] | None = None) -> Iterator[Any]:
-    for bucket in level.get("buckets", ()):
-        key = {level.get("field", "key"): bucket.get("date", bucket["key"])}
-        numbers = {
-            name: value
-            for name, value in bucket.items()
-            if name not in ("key", "date", "type", "field", "key_type", "buckets")
-        }
-        yield {**(above or {}), **key, **numbers}
-        yield from _rows(bucket, {**(above or {}), **key})

@@ -10,12 +10,12 @@ from werkzeug.exceptions import MethodNotAllowed, RequestURITooLarge
 from stats_pipeline.dashboard import create_dashboard
 from stats_pipeline.ext import current_stats
 from stats_pipeline.queries.listing import describe, permitted_queries
+from stats_pipeline.queries.tables import QUERY_COLUMNS
 from stats_pipeline.rest.bodies import read_body
 from stats_pipeline.rest.forms import chosen_form, json_response
 from stats_pipeline.rest.openapi import openapi_document
 from stats_pipeline.rest.problems import explain, handle_problems
 from stats_pipeline.rest.running import Call, columns_of, run_all
-from stats_pipeline.rest.tables import QUERY_COLUMNS
 
 #: Chooses the form of an answer and is no query's parameter.
 FORMAT = "format"

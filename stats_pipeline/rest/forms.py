@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from flask import Response, current_app, render_template, request
 from werkzeug.exceptions import BadRequest, NotAcceptable
 
-from stats_pipeline.rest.tables import Columns, Table, tabulate
+from stats_pipeline.queries.tables import Columns, Table, tabulate
 from stats_pipeline.text import one_line
 
 

@@ -217,3 +217,62 @@ def test_queries_of_a_host_are_listed_however_little_they_say(
         "  shop (any, optional)",
     ]
     assert lines[lines.index("tickets") + 1] == "  year (any, optional)"
+
+
+class Answering:
+    """Be a host's query that answers what it is told."""
+
+    def __init__(self, name: str, answer: Any) -> None:
+        self.name, self.answer = name, answer
+
+    def run(self) -> Any:
+        """Answer."""
+        return self.answer
+
+
+#: What a host's class may answer, and the last lines that are shown of it.
+HOSTS_ANSWERS: list[tuple[Any, list[str]]] = [
+    (
+        {"buckets": [{"station": "Harbour", "free": 0}]},
+        ["as_of: -", "", "station  free", "Harbour     0"],
+    ),
+    (
+        {"field": "station", "buckets": [{"key": "Harbour", "type": "sea", "free": 0}]},
+        ["as_of: -", "", "station  type  free", "Harbour  sea      0"],
+    ),
+    (
+        {
+            "field": "station",
+            "buckets": [
+                {"key": "Harbour", "n": 3, "field": "bike", "buckets": [{"key": "b1", "n": 2}]},
+                {"key": "Station", "n": 1, "field": "bike", "buckets": []},
+            ],
+        },
+        ["station  bike  n", "Harbour  b1    2", "Station  -     1"],
+    ),
+    ({"buckets": {"a": 1}}, ["buckets:", "  a: 1", "as_of: -"]),
+    ({"buckets": [1, 2]}, ["buckets:", "  - 1", "  - 2", "as_of: -"]),
+    ({"sold": 1}, ["sold: 1", "as_of: -"]),
+    ([{"sold": 1}], ["value:", "  -", "    sold: 1"]),
+    ("sold out", ["value: sold out"]),
+    (None, ["value: -"]),
+]
+
+
+def test_A004_62_every_answer_of_a_hosts_class_is_shown(
+    make_app: MakeApp, embedded: Backend
+) -> None:
+    """Buckets as a table of the innermost ones, whatever is in them, anything else as it is."""
+    queries = {
+        f"q{number}": {
+            "query_class": Answering,
+            "query_config": {"answer": answer},
+            "permission": allow_everyone,
+        }
+        for number, (answer, _) in enumerate(HOSTS_ANSWERS)
+    }
+    app = make_app(embedded.store_url, STATS_QUERIES=queries)
+    for number, (_, shown) in enumerate(HOSTS_ANSWERS):
+        result = app.test_cli_runner().invoke(stats, ["query", f"q{number}"])
+        assert result.exit_code == 0, result.exception
+        assert result.stdout.splitlines()[-len(shown) :] == shown

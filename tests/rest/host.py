@@ -100,6 +100,8 @@ QUERIES: dict[str, Any] = {
         },
         "permission": allow_everyone,
     },
+    "docks": host_query(answer={"buckets": [{"key": "Harbour", "type": "sea", "free": 0}]}),
+    "asked": host_query(answer={"queries": [{"parameters": 5}]}),
     "numbered": host_query(answer={1: "one", "two": 2}),
     "secret": host_query(permission=deny_all),
     "members": host_query(permission=authenticated),

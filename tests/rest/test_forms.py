@@ -128,6 +128,14 @@ def test_a_hosts_answer_may_have_numbers_as_names(client: FlaskClient) -> None:
     assert lines[0].startswith("1,two")
 
 
+def test_buckets_of_a_hosts_class_keep_all_their_columns(client: FlaskClient) -> None:
+    """The key, also where no `field` says what it is, and what is called like parts of ours."""
+    text = client.get("/stats/docks?format=csv").text
+    assert text.splitlines() == ["key,type,free", "Harbour,sea,0"]
+    text = client.get("/stats/asked?format=csv").text
+    assert text.splitlines()[0] == "queries,as_of"
+
+
 def test_what_strangers_sent_does_no_harm_in_any_form(client: FlaskClient) -> None:
     """Formulas, terminal escapes, markup and broken text come out as text; numbers stay numbers."""
     in_csv = next(csv.DictReader(client.get("/stats/hostile?format=csv").text.splitlines()))
