@@ -80,7 +80,7 @@ def _lines(answer: Any) -> Iterator[str]:
         yield from tree(answer if isinstance(answer, dict) else {"value": answer})
         return
     yield from tree({key: value for key, value in answer.items() if key != "buckets"})
-    if rows := list(bucket_rows(answer)):
+    if rows := bucket_rows(answer):
         columns = column_names(rows)
         yield ""
         yield from table([[row.get(column) for column in columns] for row in rows], columns)

@@ -33,6 +33,7 @@ from stats_pipeline.queries.parameters import (
 )
 from stats_pipeline.queries.reading import Reader, Rows, current_reader
 from stats_pipeline.queries.row_metrics import Tally, approximations
+from stats_pipeline.queries.tables import key_columns
 from stats_pipeline.queries.uniques import Uniques
 from stats_pipeline.stores.protocol import Group, Snapshot
 
@@ -231,7 +232,8 @@ class RowsQuery(ABC):
 
     def _columns(self, *keys: str) -> list[str]:
         """Return the columns of a table of buckets that are known by these keys."""
-        return [*keys, *(metric.name for metric in self.config.metrics), *self.config.copy_fields]
+        numbers = [*(metric.name for metric in self.config.metrics), *self.config.copy_fields]
+        return [*key_columns(keys, numbers), *numbers]
 
     def _tally(self, group: Group) -> Tally:
         tally = Tally()

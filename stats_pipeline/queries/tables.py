@@ -20,6 +20,9 @@ Columns = Sequence[str] | Mapping[str, Sequence[str]]
 #: What a level says of the buckets in it, and a table by its columns.
 OF_LEVEL = frozenset({"type", "field", "key_type", "buckets"})
 
+#: What some buckets have and others not: a key of such a name has another one in every table.
+OF_SOME_BUCKETS = ("annotations", "approximate", "imported")
+
 #: Of the table of several answers: which one a line is of.
 LABEL = "label"
 
@@ -77,23 +80,51 @@ def has_buckets(answer: Any) -> bool:
     return isinstance(buckets, list) and all(isinstance(bucket, Mapping) for bucket in buckets)
 
 
-def bucket_rows(level: Mapping[str, Any], above: Row | None = None) -> Iterator[Row]:
-    """Yield one row for each bucket that has none in it: the keys above it, its own, its numbers.
+def key_columns(keys: Sequence[str], others: Iterable[str]) -> list[str]:
+    """Return how the columns of keys are called beside the others, which keep their names.
 
-    The key's column is called like the level's ``field``, or ``key`` where the level has none.
+    A key that is called like another column gets a ``_`` behind its name.
     """
+    taken = {*others, *OF_SOME_BUCKETS}
+    columns = []
+    for key in keys:
+        column = key
+        while column in taken or (column != key and column in keys):
+            column += "_"
+        taken.add(column)
+        columns.append(column)
+    return columns
+
+
+def bucket_rows(level: Mapping[str, Any]) -> list[Row]:
+    """Return one row for each bucket that has none in it: the keys above it, its own, its numbers.
+
+    The key's column is called like the level's ``field``, or ``key`` where the level has none,
+    and otherwise where a bucket has a number of that name (see `key_columns`).
+    """
+    lines = list(_lines(level, {}))
+    keys = column_names(keys for keys, _ in lines)
+    called = dict(zip(keys, key_columns(keys, column_names(c for _, c in lines)), strict=True))
+    return [{**{called[name]: key for name, key in keys.items()}, **c} for keys, c in lines]
+
+
+def _lines(level: Mapping[str, Any], above: Row) -> Iterator[tuple[Row, Row]]:
+    """Yield the keys and the other cells of each bucket that has none in it."""
     for bucket in level["buckets"]:
         # A host's own class may name things by numbers, as JSON turns them into text, too.
         cells = {str(name): cell for name, cell in bucket.items()}
-        row = dict(above or {})
+        keys = dict(above)
         if (key := _key(level, cells)) is not None:
-            column, row[column] = key
+            name, value = key
+            while name in keys:  # nested by one field twice
+                name += "_"
+            keys[name] = value
         if has_buckets(bucket):
             if bucket["buckets"]:
-                yield from bucket_rows(bucket, row)
+                yield from _lines(bucket, keys)
                 continue
             cells = {name: cell for name, cell in cells.items() if name not in OF_LEVEL}
-        yield {**row, **cells}
+        yield keys, cells
 
 
 def _key(level: Mapping[str, Any], cells: Row) -> tuple[str, Any] | None:

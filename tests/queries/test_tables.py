@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stats_pipeline.queries import DateHistogramQuery, TermsQuery
-from stats_pipeline.queries.tables import bucket_rows, has_buckets, tabulate
+from stats_pipeline.queries.tables import bucket_rows, has_buckets, key_columns, tabulate
 from tests.queries.rows import RowsOfDownloads
 
 
@@ -20,7 +20,7 @@ def test_each_innermost_bucket_is_a_row_also_where_its_rows_lack_the_inner_field
     """No number is lost: a bucket without any in it stands for itself, its parents never do."""
     e004.write({"timestamp": "2016-12-18", "bucket_id": "21", "count": 2})
     answer = e004.run(terms("bucket_id", "file_key"))
-    assert list(bucket_rows(answer)) == [
+    assert bucket_rows(answer) == [
         {"bucket_id": "20", "file_key": "file1.txt", "value": 5.0},
         {"bucket_id": "20", "file_key": "file2.txt", "value": 1.0},
         {"bucket_id": "21", "value": 2.0},
@@ -33,10 +33,47 @@ def test_each_innermost_bucket_is_a_row_also_where_its_rows_lack_the_inner_field
 def test_buckets_over_time_are_known_by_their_date(e004: RowsOfDownloads) -> None:
     """The key says the same in milliseconds, and is left out."""
     answer = e004.run(DateHistogramQuery("days", index="stats-file-download"))
-    assert list(bucket_rows(answer)) == [
+    assert bucket_rows(answer) == [
         {"date": "2016-12-18T00:00:00.000Z", "value": 5.0},
         {"date": "2016-12-19T00:00:00.000Z", "value": 1.0},
     ]
+
+
+def test_no_number_stands_in_the_place_of_a_key_of_its_name(downloads: RowsOfDownloads) -> None:
+    """Rows by minutes, say, beside their sum: the key's column gets another name."""
+    downloads.write(
+        *(
+            {"timestamp": "2016-12-18", "file_id": f"f-{n}", "size_class": size, "count": count}
+            for n, (size, count) in enumerate([(10, 3), (30, 1), (30, 1)])
+        )
+    )
+    query = terms("size_class", metric_fields={"size_class": ("sum", "size_class")})
+    answer = downloads.run(query)
+    assert bucket_rows(answer) == [
+        {"size_class_": 10, "value": 3.0, "size_class": 10.0},
+        {"size_class_": 30, "value": 2.0, "size_class": 60.0},
+    ]
+    assert tabulate(answer, query.columns).columns == ["size_class_", "value", "size_class"]
+    copied = terms("file_id", "size_class", copy_fields={"size_class": "file_id"})
+    assert list(copied.columns) == ["file_id", "size_class_", "value", "size_class"]
+    assert [list(row) for row in bucket_rows(downloads.run(copied))] == [copied.columns] * 3
+
+
+@pytest.mark.parametrize(
+    ("keys", "others", "columns"),
+    [
+        (["value"], ["value"], ["value_"]),
+        (["value", "value_"], ["value"], ["value__", "value_"]),
+        (["path"], ["value", "path", "path_"], ["path__"]),
+        (["path", "path"], ["value"], ["path", "path_"]),
+        (["imported"], ["value"], ["imported_"]),  # which other buckets have as a number
+    ],
+)
+def test_every_column_has_a_name_for_itself(
+    keys: list[str], others: list[str], columns: list[str]
+) -> None:
+    """Whatever fields and numbers are called; numbers keep their names."""
+    assert key_columns(keys, others) == columns
 
 
 @pytest.mark.parametrize(
@@ -60,6 +97,14 @@ def test_buckets_over_time_are_known_by_their_date(e004: RowsOfDownloads) -> Non
             {"buckets": [{"key": "a", "field": "c", "n": 3, "buckets": [{"key": "b", "n": 1}]}]},
             [{"key": "a", "c": "b", "n": 1}],
         ),
+        (
+            {"buckets": [{"key": "a", "buckets": [{"key": "b", "n": 1}, {"key": "c", "n": 2}]}]},
+            [{"key": "a", "key_": "b", "n": 1}, {"key": "a", "key_": "c", "n": 2}],
+        ),
+        (
+            {"field": "value", "buckets": [{"key": "a", "value": 1}]},
+            [{"value_": "a", "value": 1}],
+        ),
     ],
 )
 def test_A004_62_a_hosts_own_buckets_lose_no_column(
@@ -67,7 +112,7 @@ def test_A004_62_a_hosts_own_buckets_lose_no_column(
 ) -> None:
     """The natural shapes of what comes from an SQL table, with `field` and `key` or without."""
     assert has_buckets(level)
-    assert list(bucket_rows(level)) == rows
+    assert bucket_rows(level) == rows
 
 
 @pytest.mark.parametrize("buckets", [{"a": 1}, [1, 2], None, "ab", ({},)])

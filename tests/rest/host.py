@@ -100,6 +100,15 @@ QUERIES: dict[str, Any] = {
         },
         "permission": allow_everyone,
     },
+    "by-number": {
+        "query_class": TermsQuery,
+        "query_config": {
+            "index": "stats-file-download",
+            "aggregated_fields": ["file_key"],
+            "metric_fields": {"file_key": ("sum", "unique_count")},
+        },
+        "permission": allow_everyone,
+    },
     "docks": host_query(answer={"buckets": [{"key": "Harbour", "type": "sea", "free": 0}]}),
     "asked": host_query(answer={"queries": [{"parameters": 5}]}),
     "numbered": host_query(answer={1: "one", "two": 2}),

@@ -88,6 +88,7 @@ NOTHING = {"start_date": "1999-01-01", "end_date": "1999-01-02"}
 COLUMNS = {
     "by-label": ["date", "value", "visits", "label", "label_"],
     "by-file": ["bucket_id", "file_key", "value", "copied", "annotations"],
+    "by-number": ["file_key_", "value", "file_key"],
     "access-log-terms": ["path", "value", "volume"],
 }
 
