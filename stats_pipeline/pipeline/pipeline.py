@@ -33,6 +33,7 @@ from stats_pipeline.pipeline.rows import declared_rows, has_rows, row_fields, un
 from stats_pipeline.pipeline.runs import Run, Runs, processed
 from stats_pipeline.pipeline.status import describe
 from stats_pipeline.queries.annotations import Annotations
+from stats_pipeline.queries.json_values import json_value
 from stats_pipeline.queries.reading import Reader, Rows, reading
 from stats_pipeline.registry import AggregationDefinition, Registries
 from stats_pipeline.reports import (
@@ -272,10 +273,13 @@ class Pipeline(Places):
     # Queries
 
     def query(self, name: str, /, **params: Any) -> Any:
-        """Run a named query; return what the REST API answers. Asks no permission."""
+        """Run a named query; return what the REST API answers. Asks no permission.
+
+        Times in the answer of a host's own class become ISO 8601, and decimals numbers.
+        """
         instance = self.registries.query(name).instance
         with reading(Reader(self.store, self.rows, self.annotations)):
-            answer = instance.run(**params)
+            answer = json_value(instance.run(**params))
         if isinstance(answer, dict) and "as_of" not in answer:
             return {**answer, "as_of": None}  # a host's own class need not know of it
         return answer

@@ -41,7 +41,7 @@ def chosen_form() -> Form:
 
 def json_response(answer: Any, _columns: Columns = ()) -> Response:
     """Return the answer as it is."""
-    # A host's own class may hold what the app's JSON provider knows, as decimals; NaN is no JSON.
+    # A host's own class may hold what the app's JSON provider knows, as UUIDs; NaN is no JSON.
     text = current_app.json.dumps(answer, sort_keys=False, allow_nan=False)
     return _response(text + "\n", "application/json")
 

@@ -1,6 +1,8 @@
 """A host's app: queries of its own, and who calls in a header."""
 
 from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 from flask import Flask, request
@@ -54,6 +56,17 @@ def host_query(permission: Any = allow_everyone, **config: Any) -> dict[str, Any
 
 #: Says itself how fresh it is.
 FRESH = {"as_of": "2016-12-18T10:00:00.000Z", "value": 1}
+
+#: What a database gives.
+BILLS = [
+    {
+        "key": date(2026, 1, 1),
+        "at": datetime(2026, 1, 1, 12, tzinfo=timezone(timedelta(hours=1))),
+        "naive": datetime(2026, 1, 1, 12),  # noqa: DTZ001
+        "price": Decimal("1.5"),
+        "parts": (1, Decimal(2)),
+    }
+]
 
 QUERIES: dict[str, Any] = {
     "ratio": host_query(answer={"value": 100}),
@@ -110,6 +123,7 @@ QUERIES: dict[str, Any] = {
         "permission": allow_everyone,
     },
     "docks": host_query(answer={"buckets": [{"key": "Harbour", "type": "sea", "free": 0}]}),
+    "bills": host_query(answer={"buckets": BILLS}),
     "asked": host_query(answer={"queries": [{"parameters": 5}]}),
     "numbered": host_query(answer={1: "one", "two": 2}),
     "secret": host_query(permission=deny_all),

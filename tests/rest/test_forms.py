@@ -5,8 +5,10 @@ from typing import Any
 
 import jsonschema
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from stats_pipeline.cli import stats
 from tests.rest.test_posting import problem
 
 HISTOGRAM = "/stats/bucket-file-download-histogram?bucket_id=20&file_key=file1.txt"
@@ -135,6 +137,20 @@ def test_buckets_of_a_hosts_class_keep_all_their_columns(client: FlaskClient) ->
     assert text.splitlines() == ["key,type,free", "Harbour,sea,0"]
     text = client.get("/stats/asked?format=csv").text
     assert text.splitlines()[0] == "queries,as_of"
+
+
+def test_times_and_decimals_of_a_database_have_one_form(client: FlaskClient, app: Flask) -> None:
+    """ISO 8601 in UTC and numbers: in JSON, in tables and on the command line."""
+    noon = {"at": "2026-01-01T11:00:00.000Z", "naive": "2026-01-01T12:00:00.000Z"}
+    answer = client.get("/stats/bills").json
+    assert answer is not None
+    bill = {"key": "2026-01-01", **noon, "price": 1.5, "parts": [1, 2.0]}
+    assert answer["buckets"] == [bill]
+    header, line = csv.reader(client.get("/stats/bills?format=csv").text.splitlines())
+    cells = ["2026-01-01", *noon.values(), "1.5", "[1, 2.0]"]
+    assert (header, line) == (list(bill), cells)
+    result = app.test_cli_runner().invoke(stats, ["query", "bills"])
+    assert result.stdout.splitlines()[-1].split(maxsplit=4) == cells
 
 
 def test_what_strangers_sent_does_no_harm_in_any_form(client: FlaskClient) -> None:
