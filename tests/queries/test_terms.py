@@ -88,8 +88,9 @@ def test_B27_seven_a_day_for_seven_days_make_49(downloads: RowsOfDownloads) -> N
     assert numbers(downloads.run(terms("file_key")), "key") == {"f": 49.0}
 
 
-#: Outer and inner values: more pairs than a page of any store has.
-OUTER, INNER = 101, 200
+#: Outer and inner values: more pairs than a page of any store has, and more values in one bucket
+#: than limits of buckets usually allow.
+OUTER, INNER = 11, 1_901
 
 
 def count_of(outer: int, inner: int) -> int:
