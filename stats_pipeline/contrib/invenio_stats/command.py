@@ -58,6 +58,8 @@ def migrate_configuration(
     CONFIG.py sets STATS_EVENTS, STATS_AGGREGATIONS and STATS_QUERIES. It is run, as any Python
     program; what it imports need not be installed. What could not be translated is a comment at its
     place, and is listed on standard error with what to do. Nothing is left out without a word.
+    Ends with exit code 1 where an application does not start with the result, or the doctor finds
+    something wrong with it.
     """
     folder = None if templates_folder is None else templates_folder.resolve()
     translation = translate(read_configuration(configuration), templates_folder=folder)
@@ -73,6 +75,8 @@ def migrate_configuration(
     shown = None if output_file else text
     lines = [] if shown is None else shown.rstrip().split("\n")
     output.result({**summary, "configuration": shown}, lines)
+    if summary["problems"]:
+        click.get_current_context().exit(1)
 
 
 def _check_new(output_file: Path | None, folder: Path | None, translation: Translation) -> None:
