@@ -20,6 +20,16 @@ def one_line(text: object) -> str:
     return shown if shown.isprintable() else "".join(map(_printable, shown))
 
 
+def refused_value(value: object) -> str:
+    """Return how a message shows a value that was refused: its beginning, and that it is text.
+
+    Else nobody could tell a number from its digits.
+    """
+    if isinstance(value, str):
+        return f"the text {value[:60]!r}"
+    return str(value)[:60]
+
+
 def noun(number: int, one: str, many: str = "") -> str:
     """Return the noun for so many: ``1 row``, ``2 rows``, ``2 entries``."""
     return one if number == 1 else many or f"{one}s"

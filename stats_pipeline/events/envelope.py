@@ -10,6 +10,7 @@ from uuid import UUID
 from stats_pipeline.clock import epoch_milliseconds, format_time, parse_time
 from stats_pipeline.errors import InvalidEvent
 from stats_pipeline.model import Event
+from stats_pipeline.text import refused_value
 
 #: What an event may leave out, and None leaves out as well.
 OPTIONAL = frozenset({"event_id", "revision", "timestamp", "withdrawn"})
@@ -90,7 +91,7 @@ def _event_id(event: Event, now: datetime) -> str:
         return new_event_id(now)
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_EVENT_ID:
         raise InvalidEvent(
-            f"event_id is text of 1 to {LONGEST_EVENT_ID} characters, not {str(value)[:60]!r}",
+            f"event_id is text of 1 to {LONGEST_EVENT_ID} characters, not {refused_value(value)}",
             field="event_id",
         )
     return value
@@ -112,7 +113,7 @@ def check_revision(value: object) -> None:
         return
     if type(value) is not int or not 0 <= value <= HIGHEST_REVISION:
         raise InvalidEvent(
-            f"revision is a whole number from 0 to {HIGHEST_REVISION}, not {str(value)[:60]!r}",
+            f"revision is a whole number from 0 to {HIGHEST_REVISION}, not {refused_value(value)}",
             field="revision",
         )
 

@@ -7,6 +7,7 @@ from stats_pipeline.fields import one_form, one_value
 from stats_pipeline.model import Event
 from stats_pipeline.registry import EVENT_FIELDS
 from stats_pipeline.templates import IndexTemplate
+from stats_pipeline.text import refused_value
 
 
 def checked(event: Event, template: IndexTemplate) -> Event:
@@ -32,7 +33,8 @@ def checked(event: Event, template: IndexTemplate) -> Event:
             stored = (one_value if name in EVENT_FIELDS else one_form)(field_type, value)
         except ValueError as error:
             raise InvalidEvent(
-                f"the field {name!r} ({field_type}): {error}, not {str(value)[:60]!r}", field=name
+                f"the field {name!r} ({field_type}): {error}, not {refused_value(value)}",
+                field=name,
             ) from None
         if stored is not None:
             result[name] = stored

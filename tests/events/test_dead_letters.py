@@ -23,8 +23,10 @@ GOOD = {"timestamp": "2016-12-18T10:00:00.000Z", "event_id": "good", "value": 1}
 #: What makes GOOD wrong, and what is said about it.
 INVALID: list[tuple[dict[str, Any], str]] = [
     ({"valuex": 1}, "the field 'valuex' is not in the index template .*did you mean 'value'"),
-    ({"value": "many"}, r"the field 'value' \(long\): expected a whole number, not 'many'"),
-    ({"extra": 5}, r"the field 'extra' \(object\): expected an object, not '5'"),
+    ({"value": "many"}, r"'value' \(long\): expected a whole number, not the text 'many'"),
+    ({"value": "1"}, "expected a whole number, not the text '1'"),
+    ({"value": 1.5}, "expected a whole number, not 1.5$"),
+    ({"extra": 5}, r"the field 'extra' \(object\): expected an object, not 5$"),
     ({"timestamp": "1989-12-31T23:59:59.999Z"}, "implausible: allowed is from 1990-01-01"),
     ({"timestamp": "2017-01-02T00:00:00.001Z"}, "implausible: .* to a day from now"),
 ]
