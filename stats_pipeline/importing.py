@@ -60,6 +60,19 @@ def load_callable(target: Any, *, key: str, owner: str) -> Callable[..., Any]:
     return found
 
 
+def load_class(target: Any, *, key: str, method: str, owner: str) -> Callable[..., Any]:
+    """Return the class that a dotted path names, or that is given; a function may make the object.
+
+    Raises:
+        ConfigurationError: naming owner and key, where it can't be imported or called, or is a
+            class whose objects lack the method.
+    """
+    found = load_callable(target, key=key, owner=owner)
+    if isinstance(found, type) and not callable(getattr(found, method, None)):
+        raise DefinitionError(f"{owner}: {key}={target!r} has no method {method!r}")
+    return found
+
+
 def load_callables(targets: Any, *, key: str, owner: str) -> tuple[Callable[..., Any], ...]:
     """Return what a list of dotted paths or objects means, in order.
 

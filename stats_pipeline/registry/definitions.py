@@ -12,7 +12,7 @@ from blinker import Signal
 from stats_pipeline.clock import format_time
 from stats_pipeline.errors import DefinitionError, UnknownEventType
 from stats_pipeline.fields import WHOLE_NUMBERS
-from stats_pipeline.importing import load, load_callable, load_callables
+from stats_pipeline.importing import load, load_callables, load_class
 from stats_pipeline.intervals import IntervalName
 from stats_pipeline.metrics import Count, Mean, Metric, Sum, Unique, sketch_field
 from stats_pipeline.model import Aggregation, EventBuilder, EventType, Filter, Preprocessor
@@ -115,7 +115,7 @@ class EventDefinition:
     def processor_class(self) -> Any:
         """Return the class that takes this type's events from the queue into the store."""
         target = self.declaration.processor_class
-        return load_callable(target, key="processor_class", owner=self.title)
+        return load_class(target, key="processor_class", method="index", owner=self.title)
 
     @cached_property
     def preprocessors(self) -> tuple[Preprocessor, ...]:
@@ -244,7 +244,7 @@ class AggregationDefinition:
     def aggregator_class(self) -> Any:
         """Return the class that computes the rows of an interval."""
         target = self.declaration.aggregator_class
-        return load_callable(target, key="aggregator_class", owner=self.title)
+        return load_class(target, key="aggregator_class", method="rows", owner=self.title)
 
     @cached_property
     def template(self) -> IndexTemplate:

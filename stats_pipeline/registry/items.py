@@ -99,7 +99,7 @@ def read_item(group: Group, raw: object, *, owner: str, is_shipped: bool = False
     name = keys.get(group.name_key)
     what = f"{group.kind} {name!r}" if isinstance(name, str) else group.kind
     check_keys(keys, key_names(group.declaration), what=what, owner=owner)
-    check_nested(group, keys, what, owner)
+    check_values(group, keys, what, owner)
     if not isinstance(name, str) or not name:
         raise DefinitionError(f"{owner}: a registered {group.kind} has no {group.name_key!r}")
     return Item(group, name, owner, keys, is_shipped)
@@ -150,13 +150,17 @@ def _stronger(one: Item, other: Item) -> Item:
     )
 
 
-def check_nested(group: Group, keys: Mapping[str, Any], what: str, owner: str) -> None:
-    """Refuse a nested dict that is none."""
-    nested = keys.get(group.nested_key, {})
-    if not isinstance(nested, Mapping):
-        raise DefinitionError(
-            f"{owner}: {group.nested_key} of {what} must be a dict, not {nested!r}"
-        )
+def check_values(group: Group, keys: Mapping[str, Any], what: str, owner: str) -> None:
+    """Refuse a value of another type than its key has; what is imported is checked after that."""
+    types: dict[str, tuple[type[Any], str]] = {
+        group.nested_key: (Mapping, "a dict"),
+        "description": (str, "text"),
+        "replaces": (bool, "True or False"),
+    }
+    for key in types.keys() & keys.keys():
+        expected, called = types[key]
+        if not isinstance(keys[key], expected):
+            raise DefinitionError(f"{owner}: {key} of {what} must be {called}, not {keys[key]!r}")
 
 
 def key_names(declaration: type[Any]) -> list[str]:

@@ -15,7 +15,7 @@ from stats_pipeline.registry.items import (
     Item,
     as_dict,
     check_keys,
-    check_nested,
+    check_values,
     key_names,
     read_item,
 )
@@ -89,7 +89,7 @@ def _merged(item: Item, overrides: Mapping[str, Any], *, owner: str) -> Item:
     """Return the item with the host's values: the nested dict key by key, all else replaced."""
     group = item.group
     check_keys(overrides, key_names(group.declaration), what=item.title, owner=owner)
-    check_nested(group, overrides, item.title, owner)
+    check_values(group, overrides, item.title, owner)
     _check_name_key(group, item.name, overrides, owner=owner)
     keys = {**item.keys, **overrides}
     if group.nested_key in overrides:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from stats_pipeline.errors import ConfigurationError, DefinitionError
-from stats_pipeline.importing import load_callable
+from stats_pipeline.importing import load_callable, load_class
 from stats_pipeline.model import Query
 from stats_pipeline.registry.items import QUERIES, Item, check_keys
 
@@ -70,7 +70,8 @@ class RegisteredQuery:
 
     @cached_property
     def _query_class(self) -> Any:
-        return load_callable(self.declaration.query_class, key="query_class", owner=self.title)
+        target = self.declaration.query_class
+        return load_class(target, key="query_class", method="run", owner=self.title)
 
     def _check_signature(self) -> None:
         config = self.declaration.query_config

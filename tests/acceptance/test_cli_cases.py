@@ -143,7 +143,9 @@ def test_the_list_has_everything_that_is_registered_with_its_owner(
     register("shop", events=[{"event_type": "sale"}], queries=[query("sales"), query("best")])
     register("market", queries=[query("sales", replaces=True)])
     register("zoo", aggregations=[{"aggregation_name": "file-download-agg"}])
-    mine = query("mine", query_class="builtins:dict")  # a path of the host's is looked at
+    rows = {"query_config": {"index": "stats-mine"}}
+    # A path of the host's is looked at.
+    mine = query("mine", query_class="stats_pipeline:TotalsQuery", **rows)
     app = make_app(embedded.store_url, STATS_QUERIES={"mine": mine, "best": {}})
     listed = json.loads(invoke(app, "list", "--json").stdout)
     owners = {(entry["kind"], entry["name"]): entry["owner"] for entry in listed}

@@ -181,6 +181,9 @@ class Ratio:
     def __init__(self, name: str, *, table: str, since: int = 0) -> None:
         raise ConnectionError(f"{name}: no database with {table} since {since}")
 
+    def run(self) -> None:
+        """Answer nothing."""
+
 
 HISTOGRAM = {
     "query_class": DateHistogramQuery,

@@ -47,6 +47,7 @@ def of_rows(**config: Any) -> dict[str, Any]:
         ({"templates": "stats_pipeline"}, "stats_pipeline holds none of file-download.json"),
         ({"processor_class": "shop:Indexer"}, "'shop:Indexer' can't be imported"),
         ({"processor_class": "math:pi"}, "processor_class='math:pi' can't be called"),
+        ({"processor_class": dict}, "processor_class=<class 'dict'> has no method 'index'"),
         ({"processor_config": {"preprocessors": ["shop.clean"]}}, "'shop.clean' can't be"),
         ({"signal": "shop.sold"}, "'shop.sold' can't be imported"),
         ({"event_builders": ["shop.build"]}, "'shop.build' can't be imported"),
@@ -67,6 +68,7 @@ def test_A004_07_what_an_event_type_is_given_by_path_is_there(
         ({"templates": "shop.nowhere"}, "templates='shop.nowhere' is neither a folder nor"),
         ({"aggregator_class": "shop:Counter"}, "'shop:Counter' can't be imported"),
         ({"aggregator_class": 5}, "aggregator_class=5 can't be called"),
+        ({"aggregator_class": "builtins:dict"}, "='builtins:dict' has no method 'rows'"),
         ({"aggregator_config": {"query_modifiers": ["shop:cut"]}}, "'shop:cut' can't be imported"),
         ({"aggregator_config": {"copy_fields": {"key": "file_kye"}}}, "mean 'file_key'?"),
         ({"aggregator_config": {"aggregation_field": "unqiue_id"}}, "did you mean 'unique_id'?"),
@@ -87,6 +89,7 @@ def test_A004_07_what_an_aggregation_is_given_is_there(keys: dict[str, Any], mes
         ({"permission": 5}, "permission=5 can't be called"),
         ({"query_class": "shop:Total"}, "'shop:Total' can't be imported"),
         ({"query_class": "math:pi"}, "query_class='math:pi' can't be called"),
+        ({"query_class": "builtins:dict"}, "query_class='builtins:dict' has no method 'run'"),
         ({"query_config": {"aggregation": "file-downlod-agg"}}, "mean 'file-download-agg'?"),
         ({"query_config": {"aggregated_fields": ["file_kye"]}}, "nested by 'file_kye'; did you"),
         ({"query_config": {"required_filters": {"b": "bukket_id"}}}, "did you mean 'bucket_id'?"),
@@ -100,6 +103,22 @@ def test_A004_07_what_a_query_is_given_is_there(keys: dict[str, Any], message: s
     said = refusal(STATS_QUERIES={TOTAL: keys})
     assert said.startswith("query 'bucket-file-download-total'")
     assert message in said
+
+
+@pytest.mark.parametrize("setting", ["STATS_EVENTS", "STATS_AGGREGATIONS", "STATS_QUERIES"])
+def test_replaces_is_true_or_false(setting: str) -> None:
+    """A text such as "no" would be true."""
+    name = {"STATS_EVENTS": DOWNLOADS, "STATS_AGGREGATIONS": ROWS, "STATS_QUERIES": TOTAL}[setting]
+    assert f"{name!r} must be True or False, not 'no'" in refusal(
+        **{setting: {name: {"replaces": "no"}}}
+    )
+
+
+def test_a_description_is_text() -> None:
+    """Every list of queries shows it."""
+    said = refusal(STATS_QUERIES={TOTAL: {"description": 5}})
+    assert said.startswith("the host's STATS_QUERIES: description of query 'bucket-file-download-")
+    assert said.endswith("must be text, not 5")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,10 @@ class Sales:
     def __init__(self, name: str) -> None:
         self.name = name
 
+    def run(self) -> str:
+        """Answer with its name."""
+        return self.name
+
 
 def item(group: str, name: str, **keys: Any) -> dict[str, Any]:
     """Return a registration of this group."""

@@ -13,6 +13,10 @@ class Open:
     def __init__(self, name: str, *, table: str) -> None:
         self.name, self.table = name, table
 
+    def run(self) -> str:
+        """Answer with it."""
+        return self.table
+
 
 def test_A004_59_a_query_without_a_permission_is_refused(registries: MakeRegistries) -> None:
     """D23: whoever registers a query says who may run it; there is no default."""
