@@ -1,14 +1,18 @@
 """The Python code of docs/registration.md does what stands beside it."""
 
+import inspect
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from stats_pipeline import TotalsQuery
+import pytest
+
+from stats_pipeline import EventsIndexer, StatAggregator, TotalsQuery
 from stats_pipeline.permissions import allow_everyone
-from tests.docs.conftest import names_in
+from tests.docs.conftest import names_in, page
 from tests.support import BROWSER, ROBOT, Backend, MakeApp, MakePipeline
 
 PAGE = "docs/registration.md"
@@ -92,3 +96,24 @@ def test_metrics_with_a_filter_count_what_the_page_says(
     answer = pipeline.query("boots")
     found = {name: answer[name] for name in ("count", *metrics)}
     assert found == {"count": 4, "crashes": 2, "other": 2, "bytes_of_people": 11}
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        EventsIndexer.__init__,
+        EventsIndexer.index,
+        StatAggregator.__init__,
+        StatAggregator.rows,
+        StatAggregator.filter,
+    ],
+)
+def test_classes_of_ones_own_are_called_as_the_page_says(function: Callable[..., Any]) -> None:
+    """By the parameters of ours, of which it names each."""
+    _self, *parameters = inspect.signature(function).parameters.values()
+    names: list[str] = []
+    for parameter in parameters:
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in names:
+            names.append("*")
+        names.append(parameter.name)
+    assert f"`{function.__name__}({', '.join(names)})`" in " ".join(page(PAGE).split())
