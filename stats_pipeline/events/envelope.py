@@ -18,7 +18,8 @@ OPTIONAL = frozenset({"event_id", "revision", "timestamp", "withdrawn"})
 LONGEST_EVENT_ID = 200
 HIGHEST_REVISION = 255
 
-#: Of an event as JSON. Its dead letter is JSON inside of JSON, and must fit into a request, too.
+#: Of an event as `to_json` writes it, whoever made it. So what a worker takes can be replayed: it
+#: fits into a message. Its dead letter is JSON inside of JSON, and must fit into a request, too.
 LARGEST_EVENT_BYTES = 1_000_000
 
 #: How deeply an event's lists and dicts may be nested: whatever works on it may go down into them.
@@ -50,10 +51,7 @@ def complete(event: object, *, now: datetime) -> Event:
         size_bytes = len(json.dumps(complete_event, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidEvent(f"An event holds JSON values only: {error}") from None
-    if size_bytes > LARGEST_EVENT_BYTES:
-        raise InvalidEvent(
-            f"An event has up to {LARGEST_EVENT_BYTES:,} bytes as JSON, not {size_bytes:,}"
-        )
+    check_size(size_bytes)
     if is_deeper(complete_event, DEEPEST_NESTING):
         raise InvalidEvent(f"An event's values are nested up to {DEEPEST_NESTING} levels deep")
     return complete_event
@@ -95,6 +93,14 @@ def _event_id(event: Event, now: datetime) -> str:
             field="event_id",
         )
     return value
+
+
+def check_size(size_bytes: int) -> None:
+    """Raise InvalidEvent where an event has so many bytes, as `to_json` writes it, but may not."""
+    if size_bytes > LARGEST_EVENT_BYTES:
+        raise InvalidEvent(
+            f"An event has up to {LARGEST_EVENT_BYTES:,} bytes as JSON, not {size_bytes:,}"
+        )
 
 
 def check_plausible(moment: datetime, *, earliest: datetime, now: datetime, shown: object) -> None:

@@ -19,7 +19,7 @@ from stats_pipeline.errors import ConfigurationError, InvalidEvent, StoreError, 
 from stats_pipeline.events.chain import ChainContext, run_chain, running_in
 from stats_pipeline.events.clicks import add_click_keys
 from stats_pipeline.events.dead_letters import DeadLetters
-from stats_pipeline.events.envelope import check_plausible, check_revision
+from stats_pipeline.events.envelope import check_plausible, check_revision, check_size, to_json
 from stats_pipeline.events.letter import LONGEST_ERROR, DeadLetter, Kind
 from stats_pipeline.events.placing import Placing
 from stats_pipeline.events.validation import checked
@@ -127,6 +127,7 @@ class EventsIndexer:
         """Sort one event into the batch; only the store's own trouble may escape."""
         stage, hour = "envelope", None
         try:
+            check_size(len(to_json(raw)))  # `publish` does, but not all messages come by `publish`
             timestamp = self._time_of(raw)
             hour = hour_of(timestamp)
             stage = "sealed"

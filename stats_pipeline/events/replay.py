@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from stats_pipeline.errors import StatsError
 from stats_pipeline.events import tries
+from stats_pipeline.events.envelope import LARGEST_EVENT_BYTES, to_json
 from stats_pipeline.events.letter import DeadLetter, Replayed
 from stats_pipeline.events.letter_box import LetterBox
 from stats_pipeline.model import Event
@@ -63,6 +64,9 @@ class Replay:
             return "not an event"
         if not self._is_active(letter.event_type):
             return f"the event type {letter.event_type!r} is not active"
+        # Such a message may be refused by the broker, or not be read by a worker.
+        if len(to_json(letter.event)) > LARGEST_EVENT_BYTES:
+            return f"larger than an event may be ({LARGEST_EVENT_BYTES:,} bytes as JSON)"
         return ""
 
     def _replay(self, letters: Sequence[DeadLetter]) -> int:

@@ -1,5 +1,6 @@
 """Replay: dead letters go back into their queues, and none is lost wherever that is interrupted."""
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from stats_pipeline.clock import ManualClock
 from stats_pipeline.errors import InvalidEvent, QueueUnavailable
 from stats_pipeline.events import tries
 from stats_pipeline.events.dead_letters import DeadLetters
+from stats_pipeline.events.envelope import LARGEST_EVENT_BYTES, to_json
 from stats_pipeline.events.letter import DeadLetter
 from stats_pipeline.model import Event
 from stats_pipeline.pipeline import Pipeline
@@ -230,6 +232,24 @@ def hopeless(
     both.queue.publish(both.registries.event_type("thing").queue_name, [b"garbage"])
     assert both.process_events().dead == 4
     return make_pipeline(backend, STATS_EVENTS={"thing": thing()}), both.dead_letters.list()
+
+
+def test_the_largest_event_that_is_taken_can_be_replayed(thing_pipeline: ThingPipeline) -> None:
+    """Of a producer that writes UTF-8, too: the message of a replay has it in ASCII."""
+
+    def fail(_: Event) -> Event:
+        raise ValueError("not yet")
+
+    event: Event = {**GOOD, "event_id": "one", "extra": {"text": ""}}
+    event["extra"]["text"] = "\u0436" * ((LARGEST_EVENT_BYTES - len(to_json(event))) // 6)
+    body = json.dumps({"events": [event]}, ensure_ascii=False).encode()
+    broken = thing_pipeline(preprocessors=[fail])
+    broken.queue.publish(broken.registries.event_type("thing").queue_name, [body])
+    assert broken.process_events().dead == 1
+    mended = thing_pipeline()
+    assert mended.dead_letters.replay() == 1
+    assert mended.process_events().indexed == 1
+    assert [each["extra"] for each in stored_events(mended, "thing")] == [event["extra"]]
 
 
 def test_a_replay_says_what_it_can_not_put_back(

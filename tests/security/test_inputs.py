@@ -82,6 +82,35 @@ def test_an_event_is_bounded_where_it_is_published(
         make_pipeline(embedded).publish("file-download", [event])
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"referrer": "x" * 3_900_000},
+        {"referrer": "\u0436" * 700_000},
+        {f"field{n}": n for n in range(100_000)},
+    ],
+    ids=["text", "short in UTF-8", "fields"],
+)
+def test_an_event_of_others_is_bounded_where_it_is_processed(
+    backend: Backend, make_pipeline: MakePipeline, extra: dict[str, object]
+) -> None:
+    """It becomes a dead letter, as a whole; replay says why it can't be put back, and it stays."""
+    pipeline = make_pipeline(backend)
+    event = {"event_id": "large", "timestamp": "2016-12-18T10:00:00Z", **EVENT, **extra}
+    body = json.dumps({"events": [event]}, ensure_ascii=False).encode()
+    pipeline.queue.publish(pipeline.registries.event_type("file-download").queue_name, [body])
+    pipeline.publish("file-download", [EVENT])
+    report = pipeline.process_events()
+    assert (report.indexed, report.dead, report.error) == (1, 1, "")
+    (letter,) = pipeline.dead_letters.list()
+    assert (letter.kind, letter.event) == ("invalid", event)
+    assert "up to 1,000,000 bytes" in letter.error
+    replayed = pipeline.dead_letters.replay()
+    assert replayed == 0
+    assert replayed.kept == {"larger than an event may be (1,000,000 bytes as JSON)": 1}
+    assert pipeline.dead_letters.list() == [letter]
+
+
 def test_a_field_that_no_template_names_reaches_no_index(
     embedded: Backend, make_pipeline: MakePipeline
 ) -> None:
