@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
 from stats_pipeline.clock import Clock, format_time
@@ -25,9 +25,10 @@ from stats_pipeline.events.letter import (
     When,
     letters_where,
 )
-from stats_pipeline.events.letter_box import LetterBox
+from stats_pipeline.events.letter_box import Head, LetterBox
 from stats_pipeline.events.replay import Replay
 from stats_pipeline.intervals import DAY
+from stats_pipeline.metrics import Min
 from stats_pipeline.model import Event, Filter
 from stats_pipeline.names import listed
 from stats_pipeline.stores.protocol import Store
@@ -35,7 +36,7 @@ from stats_pipeline.text import get_logger, noun
 
 logger = get_logger(__name__)
 
-#: Read by id and deleted in batches of this many.
+#: Looked for by id and deleted in batches of this many.
 BATCH = 500
 
 
@@ -118,14 +119,16 @@ class DeadLetters:
         recent = Filter().between("time", start=self._clock.now() - DAY)
         types: dict[str, dict[str, int]] = {}
         with self._box.snapshot() as snapshot:
-            for group in snapshot.groups(Filter(), ["event_type", "kind"], {}):
+            groups = snapshot.groups(Filter(), ["event_type", "kind"], {"oldest": Min("time")})
+            oldest: list[str] = []
+            for group in groups:
                 event_type, kind = group.key
                 types.setdefault(event_type, {})[kind] = group.count
-            oldest = next(snapshot.scan(Filter(), ["time"]), None)
+                oldest.append(group.values["oldest"])
             return DeadLetterSummary(
                 total=sum(sum(kinds.values()) for kinds in types.values()),
                 last_day=snapshot.count(recent),
-                oldest=None if oldest is None else oldest.body["time"],
+                oldest=min(oldest, default=None),
                 types=types,
             )
 
@@ -140,7 +143,7 @@ class DeadLetters:
     ) -> list[DeadLetter]:
         """Return the dead letters, oldest first; of many, only the first `limit`."""
         where = letters_where(event_type, kind, since, before)
-        return list(islice(self._box.find(where), limit))
+        return list(self._box.read(islice(self._box.find(where), limit)))
 
     def show(self, id_: str) -> DeadLetter:
         """Return one dead letter.
@@ -148,8 +151,10 @@ class DeadLetters:
         Raises:
             UnknownDeadLetter: there is none of this id.
         """
-        (letter,) = self._of_ids([id_])
-        return letter
+        found = self._box.get([id_])
+        if id_ not in found:
+            raise UnknownDeadLetter([id_])
+        return found[id_]
 
     def replay(
         self,
@@ -169,7 +174,8 @@ class DeadLetters:
             UnknownDeadLetter: there is none of one of these ids; nothing was done.
             QueueError: the queue takes no more; what it did not take is kept.
         """
-        return self._replay.run(self._chosen(ids, event_type, kind, since, before))
+        chosen = self._chosen(ids, event_type, kind, since, before)
+        return self._replay.run(self._box.read(chosen))
 
     def purge(
         self,
@@ -195,7 +201,7 @@ class DeadLetters:
         """
         old = self._box.find(Filter().between("time", end=before))
         if dry_run:
-            return dict(sorted(Counter(letter.event_type for letter in old).items()))
+            return dict(sorted(Counter(head.event_type for head in old).items()))
         expired: Counter[str] = Counter()
         for deleted in self._delete(old):
             expired.update(deleted)
@@ -209,11 +215,11 @@ class DeadLetters:
                 )
         return dict(sorted(expired.items()))
 
-    def _delete(self, letters: Iterator[DeadLetter]) -> Iterator[Counter[str]]:
+    def _delete(self, heads: Iterator[Head]) -> Iterator[Counter[str]]:
         """Yield how many of each event type are deleted, after each batch."""
-        while batch := list(islice(letters, BATCH)):
-            self._box.delete(letter.id for letter in batch)
-            yield Counter(letter.event_type for letter in batch)
+        while batch := list(islice(heads, BATCH)):
+            self._box.delete(head.id for head in batch)
+            yield Counter(head.event_type for head in batch)
 
     def _chosen(
         self,
@@ -222,7 +228,7 @@ class DeadLetters:
         kind: str | None,
         since: When,
         before: When,
-    ) -> Iterator[DeadLetter]:
+    ) -> Iterator[Head]:
         where = letters_where(event_type, kind, since, before)
         if ids is None:
             return self._box.find(where)
@@ -230,15 +236,15 @@ class DeadLetters:
             raise InvalidParameter("Give the ids of dead letters, or what they have in common")
         return self._of_ids(ids)
 
-    def _of_ids(self, ids: Sequence[str]) -> Iterator[DeadLetter]:
+    def _of_ids(self, ids: Sequence[str]) -> Iterator[Head]:
         unique = [*dict.fromkeys(listed(ids, parameter="ids"))]
         batches = [unique[start : start + BATCH] for start in range(0, len(unique), BATCH)]
-        unknown = [*chain.from_iterable(map(self._unknown, batches))]
+        found = {
+            head.id: head
+            for batch in batches
+            for head in self._box.find(Filter().where("id", batch))
+        }
+        unknown = [id_ for id_ in unique if id_ not in found]
         if unknown:
             raise UnknownDeadLetter(unknown)
-        # Read again, batch by batch, since all of them may be too much to be held.
-        return chain.from_iterable(self._box.get(batch).values() for batch in batches)
-
-    def _unknown(self, ids: Sequence[str]) -> Iterator[str]:
-        found = self._box.get(ids)
-        return (id_ for id_ in ids if id_ not in found)
+        return (found[id_] for id_ in unique)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
+from typing import NamedTuple
 
 from stats_pipeline.clock import Clock
 from stats_pipeline.errors import StoreRefused
@@ -14,6 +16,17 @@ from stats_pipeline.stores.writing import write, write_all
 from stats_pipeline.templates import IndexTemplate
 
 ALIAS = "stats_pipeline-dead-letters"
+
+
+#: So many are read at once: an event may have 1 MB, and what was no event several.
+LETTERS_AT_ONCE = 10
+
+
+class Head(NamedTuple):
+    """Be what is known of a dead letter without its event."""
+
+    id: str
+    event_type: str
 
 
 class LetterBox:
@@ -55,15 +68,23 @@ class LetterBox:
         write(self._store, [Delete(self._index, id_) for id_ in ids], self._clock)
 
     def get(self, ids: Sequence[str]) -> Mapping[str, DeadLetter]:
-        """Return those of these dead letters that there are, by id."""
+        """Return those of these dead letters that there are, by id: all at once."""
         found = self._store.get(self._index, ids)
         return {document.id: DeadLetter.of(document) for document in found if document is not None}
 
-    def find(self, where: Filter) -> Iterator[DeadLetter]:
-        """Yield the dead letters that the filter keeps, oldest first."""
+    def find(self, where: Filter) -> Iterator[Head]:
+        """Yield the heads of the dead letters that the filter keeps, oldest first."""
         with self.snapshot() as snapshot:
-            for document in snapshot.scan(where, ["time", "id"]):
-                yield DeadLetter.of(document)
+            # Not a scan: thousands of whole events in one page would be more than memory has.
+            for group in snapshot.groups(where, ["time", "id", "event_type"], {}):
+                _, id_, event_type = group.key
+                yield Head(id_, event_type)
+
+    def read(self, heads: Iterable[Head]) -> Iterator[DeadLetter]:
+        """Yield these dead letters, but for those that are gone by now; a few are in memory."""
+        left = iter(heads)
+        while some := list(islice(left, LETTERS_AT_ONCE)):
+            yield from self.get([head.id for head in some]).values()
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

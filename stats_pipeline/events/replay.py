@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 from stats_pipeline.errors import StatsError
@@ -15,8 +15,19 @@ from stats_pipeline.events.letter_box import LetterBox
 from stats_pipeline.model import Event
 from stats_pipeline.stores.protocol import State
 
-#: Replayed in batches of this many.
+#: Replayed in batches of this many, or fewer where their events have so many bytes.
 BATCH = 500
+BATCH_BYTES = 4_000_000
+
+
+@dataclass(slots=True)
+class _Batch:
+    letters: list[DeadLetter] = field(default_factory=list)
+    size_bytes: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.letters) >= BATCH or self.size_bytes >= BATCH_BYTES
 
 
 class Replay:
@@ -46,26 +57,28 @@ class Replay:
         """Replay these dead letters; those that can't be put back stay as they are."""
         replayed = 0
         kept: Counter[str] = Counter()
-        batches: dict[str, list[DeadLetter]] = {}
+        batches: dict[str, _Batch] = {}
         for letter in letters:
-            reason = self._obstacle(letter)
+            size_bytes = len(to_json(letter.event))
+            reason = self._obstacle(letter, size_bytes)
             if reason:
                 kept[reason] += 1
                 continue
-            batch = batches.setdefault(letter.event_type, [])
-            batch.append(letter)
-            if len(batch) == BATCH:
-                replayed += self._replay(batches.pop(letter.event_type))
-        replayed += sum(self._replay(batch) for batch in batches.values())
+            batch = batches.setdefault(letter.event_type, _Batch())
+            batch.letters.append(letter)
+            batch.size_bytes += size_bytes
+            if batch.is_full:
+                replayed += self._replay(batches.pop(letter.event_type).letters)
+        replayed += sum(self._replay(batch.letters) for batch in batches.values())
         return Replayed(replayed, dict(sorted(kept.items())))
 
-    def _obstacle(self, letter: DeadLetter) -> str:
+    def _obstacle(self, letter: DeadLetter, size_bytes: int) -> str:
         if not letter.is_event:
             return "not an event"
         if not self._is_active(letter.event_type):
             return f"the event type {letter.event_type!r} is not active"
         # Such a message may be refused by the broker, or not be read by a worker.
-        if len(to_json(letter.event)) > LARGEST_EVENT_BYTES:
+        if size_bytes > LARGEST_EVENT_BYTES:
             return f"larger than an event may be ({LARGEST_EVENT_BYTES:,} bytes as JSON)"
         return ""
 
