@@ -1,8 +1,9 @@
 """The outlet: messages leave the process by the queue, or else by the spool, and never wait twice.
 
 The spool is a SQLite queue in a local file. What is there is sent later, by whichever process of
-that file comes first. A queue that did not take something is left alone for a while: only who
-empties the spool tries it, so that nobody else waits for a broker that does not answer.
+that file comes first; what that one holds meanwhile is in the spool until the queue has it. A queue
+that did not take something is left alone for a while: only who empties the spool tries it, so that
+nobody else waits for a broker that does not answer.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from stats_pipeline.queues.protocol import Queue, Spool
 from stats_pipeline.text import get_logger
 
 logger = get_logger(__name__)
+
+#: How often somebody who waits for it looks whether another process has sent what it holds.
+POLL_SECONDS = 0.1
 
 Outcome = Literal["sent", "spooled"]
 
@@ -67,18 +71,19 @@ class Outlet:
         """Put messages where they need no broker; raise QueueError where that takes nothing."""
         (self._spool or self._queue).publish(name, bodies)
 
-    def resend(self, deadline: float = inf) -> bool:
+    def resend(self, deadline: float = inf, *, is_patient: bool = False) -> bool:
         """Move what is spooled to the queue; tell whether nothing is left in the spool.
 
         Args:
             deadline: of the monotonic clock; a message that is under way then is the last one.
+            is_patient: wait for what other processes are sending, until the deadline.
         """
         if self._spool is None:
             return True
         is_empty = True
         try:
             for name in self._spool.names():
-                is_empty &= self._resend(self._spool, name, deadline)
+                is_empty &= self._resend(self._spool, name, deadline, is_patient)
         except QueueError as error:
             logger.warning("The spool waits: %s", error)
             return False
@@ -97,7 +102,18 @@ class Outlet:
         spool.publish(name, bodies)
         return "spooled"
 
-    def _resend(self, spool: Spool, name: str, deadline: float) -> bool:
+    def _resend(self, spool: Spool, name: str, deadline: float, is_patient: bool) -> bool:
+        while self._resend_free(spool, name, deadline):
+            if spool.is_empty(name):
+                return True
+            is_held = not spool.depth(name)
+            if not (is_patient and is_held and time.monotonic() < deadline):
+                return False
+            time.sleep(POLL_SECONDS)
+        return False
+
+    def _resend_free(self, spool: Spool, name: str, deadline: float) -> bool:
+        """Send what nobody holds; tell whether the queue takes messages."""
         with spool.consume(name) as consumer:
             while time.monotonic() < deadline and (message := consumer.take()):
                 try:
@@ -112,7 +128,7 @@ class Outlet:
                 else:
                     self._away.discard(name)
                     consumer.acknowledge([message])
-        return spool.depth(name) == 0
+        return True
 
     def _leave_alone(self, name: str, error: QueueError) -> None:
         if name not in self._away:

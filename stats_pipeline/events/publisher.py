@@ -35,6 +35,10 @@ LINGER_SECONDS = 0.2
 #: How often a process that spooled something, or has to keep it in memory, tries to send it.
 RESEND_SECONDS = 5.0
 
+#: How often a process that has spooled nothing looks whether another one, which has ended, left
+#: something there.
+LOOK_SECONDS = 60.0
+
 #: How long the end of a process waits for the queue before it spools the rest.
 EXIT_SECONDS = 5.0
 
@@ -60,6 +64,7 @@ class Publisher:
         self.__dict__.pop("_buffer", None)
         # Until it is known better: a process before this one may have left something there.
         self._may_be_spooled = self._outlet.has_spool
+        self._looked_at = time.monotonic()
         #: How many events of this process were `sent`, `spooled`, `refused` (the caller was told)
         #: or `lost`: at least so many, since threads count at the same time.
         self.counts: Counter[str] = Counter()
@@ -114,14 +119,17 @@ class Publisher:
                 self._keep(own, messages)
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Wait until the queue has all that this process emitted; tell whether it came to that."""
+        """Wait until the queue has all that this process emitted; tell whether it came to that.
+
+        Where processes share a spool, that is all that is in it, since nobody knows whose it is.
+        """
         deadline = time.monotonic() + timeout_seconds
         own = self._own()
         with own.changed:
             own.is_asked = True
             own.changed.notify_all()
             emptied = own.changed.wait_for(lambda: own.is_empty, timeout_seconds)
-        return emptied and self.resend(deadline)
+        return emptied and self._outlet.resend(deadline, is_patient=True)
 
     def resend(self, deadline: float = inf) -> bool:
         """Move what is spooled to the queue (see `Outlet.resend`)."""
@@ -198,7 +206,8 @@ class Publisher:
         """Send these messages, and some that are spooled; return what has to stay in memory."""
         # What was given up is told at once, since perhaps no event follows.
         kept = self._send_each(own, batch) or self._send_each(own, own.numbering.reporting())
-        if self._may_be_spooled:
+        if self._may_be_spooled or self._is_to_look:
+            self._looked_at = time.monotonic()
             # Before it is tried: another thread may spool something meanwhile.
             self._may_be_spooled = False
             # Not for longer: what is emitted meanwhile is in memory only.
@@ -206,19 +215,20 @@ class Publisher:
                 self._may_be_spooled = True
         return kept
 
+    @property
+    def _is_to_look(self) -> bool:
+        return self._outlet.has_spool and time.monotonic() - self._looked_at >= LOOK_SECONDS
+
     def _wait_for_work(self, own: Buffer) -> None:
         if own.kept:
             own.changed.wait_for(lambda: own.is_asked or own.is_closing, RESEND_SECONDS)
             return
-        seconds = RESEND_SECONDS if self._may_be_spooled else None
+        is_known = self._may_be_spooled
         own.changed.wait_for(
             lambda: (
-                own.waiting
-                or own.kept
-                or own.is_closing
-                or (seconds is None and self._may_be_spooled)
+                own.waiting or own.kept or own.is_closing or (not is_known and self._may_be_spooled)
             ),
-            seconds,
+            RESEND_SECONDS if is_known else LOOK_SECONDS if self._outlet.has_spool else None,
         )
 
     def _send_each(self, own: Buffer, outgoing: Sequence[Outgoing]) -> list[Outgoing]:

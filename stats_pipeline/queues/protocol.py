@@ -93,6 +93,10 @@ class Spool(Queue, Protocol):
         """Return the names of the declared queues."""
         ...
 
+    def is_empty(self, name: str) -> bool:
+        """Tell whether a queue has no messages, also none that consumers hold."""
+        ...
+
     def expired(self, before: datetime) -> Mapping[str, int]:
         """Return how many messages of each queue were published before this time."""
         ...

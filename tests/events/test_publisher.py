@@ -1,9 +1,11 @@
 """The publisher: what the queue does not take now is sent later, and hurts nothing else."""
 
 import multiprocessing
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 
@@ -80,6 +82,59 @@ def test_what_is_spooled_is_sent_again_after_every_outage(
         queue.takes_nothing = frozenset()
         queue.has("x", outage + 1)
         wait_until(lambda: not publisher.spooled(), timeout_seconds=PATIENCE_SECONDS)
+
+
+def test_a_flush_does_not_end_before_another_process_has_sent_what_it_holds(
+    publisher: Publisher, queue: MoodyQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What somebody is sending from a shared spool may come back to it."""
+    monkeypatch.setattr(module, "RESEND_SECONDS", 1_000)
+    queue.takes_nothing = frozenset({"x"})
+    publisher.publish("x", [EVENT])
+    with SqliteQueue(tmp_path / "spool.db").consume("x") as other:
+        wait_until(lambda: other.take() is not None, timeout_seconds=PATIENCE_SECONDS)
+        queue.takes_nothing = frozenset()
+        assert not publisher.flush(0.1)
+        threading.Timer(0.2, other.close).start()
+        assert publisher.flush(PATIENCE_SECONDS)
+    assert queue.depth("x") == 1
+
+
+HOLD = """
+import sys
+from stats_pipeline.queues.sqlite import SqliteQueue
+with SqliteQueue(sys.argv[1]).consume("x") as consumer:
+    print(consumer.take().tag, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_another_process_held_when_it_was_killed_is_sent_by_those_that_live(
+    publisher: Publisher, queue: MoodyQueue, tmp_path: Path
+) -> None:
+    """Though they looked before, and there was nothing else to send."""
+    path = str(tmp_path / "spool.db")
+    SqliteQueue(path).publish("x", [b"theirs"])
+    with Popen([sys.executable, "-c", HOLD, path], stdin=PIPE, stdout=PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline()
+        publisher.emit("y", [EVENT])
+        queue.has("y", 1)
+        assert not publisher.flush(0.1)
+        other.kill()
+    queue.has("x", 1)
+
+
+def test_what_a_process_left_that_was_killed_later_is_sent_by_those_that_live(
+    publisher: Publisher, queue: MoodyQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They look again now and then, also where they spool nothing themselves."""
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.1)
+    publisher.emit("y", [EVENT])
+    queue.has("y", 1)
+    assert publisher.flush(PATIENCE_SECONDS)
+    SqliteQueue(tmp_path / "spool.db").publish("x", [b"theirs"])
+    queue.has("x", 1)
 
 
 def test_a_queue_that_takes_nothing_does_not_keep_the_spool_of_others(
