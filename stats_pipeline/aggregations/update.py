@@ -151,6 +151,7 @@ class AggregationUpdate:
         started: datetime,
         steps: Steps,
         left: Sequence[AggregationDefinition] = (),
+        should_stop: Callable[[], bool] | None = None,
     ) -> AggregationReport:
         """Recompute everything (in a new generation), or every interval of a range (in place).
 
@@ -159,13 +160,14 @@ class AggregationUpdate:
             started: when the run began, of which this may be a part.
             steps: told of the intervals.
             left: parts of the same table that have rows when the old ones of this one go.
+            should_stop: asked before each interval; what is left then is pending.
         """
         if not asked.is_everything:
-            return self._reset_range(asked, started, steps)
+            return self._reset_range(asked, started, steps, should_stop)
         self._refuse_changed_events()
         generation = self._generations.start_next(plan_of(self._definition, self._fixed_values()))
         self._refuse_changes(generation)
-        report = self._build(generation, started, steps)
+        report = self._build(generation, started, steps, should_stop)
         if report.is_complete:
             # Before readers see them: they would miss what was written last.
             self._store.refresh(self._generations.index_names(generation))
@@ -202,7 +204,13 @@ class AggregationUpdate:
             logger.warning("%s: old rows are not counted: %s", self._definition.title, error)
             return AggregationReport()
 
-    def _build(self, generation: int, started: datetime, steps: Steps) -> AggregationReport:
+    def _build(
+        self,
+        generation: int,
+        started: datetime,
+        steps: Steps,
+        should_stop: Callable[[], bool] | None,
+    ) -> AggregationReport:
         """Take over what is final, and compute the rest."""
         report = AggregationReport()
         is_over = False
@@ -214,7 +222,7 @@ class AggregationUpdate:
                 return report + AggregationReport(error=str(error))
             dirty = self._recompute.marks(generation).intervals(None, None)
             intervals = _united(dirty, self._intervals_of_days(generation))
-            report += self._do(generation, intervals, started, steps)
+            report += self._do(generation, intervals, started, steps, should_stop)
             # What was sealed meanwhile may have been left out, and its events may be gone.
             is_over = not report.is_complete or self._seal().final == seal.final
         return report + AggregationReport(unchanged=taken, sealed_before=seal.reached_from(None))
@@ -226,7 +234,13 @@ class AggregationUpdate:
         names = self._generations.day_index_names(generation)
         return self._intervals_of_rows(names, Range())
 
-    def _reset_range(self, asked: Range, started: datetime, steps: Steps) -> AggregationReport:
+    def _reset_range(
+        self,
+        asked: Range,
+        started: datetime,
+        steps: Steps,
+        should_stop: Callable[[], bool] | None,
+    ) -> AggregationReport:
         generation = self._generations.current()
         self._refuse_changes(generation)
         marks = self._recompute.marks(generation)
@@ -234,7 +248,7 @@ class AggregationUpdate:
         dirty = marks.intervals(asked.start, asked.end)
         # Those that have rows but no events, too: these must go.
         intervals = _united(dirty, self._intervals_of_rows([self._definition.alias], asked))
-        report = self._do(generation, intervals, started, steps)
+        report = self._do(generation, intervals, started, steps, should_stop)
         self._store.refresh([self._definition.alias])
         report += self._counted_twice([interval.period for interval in intervals])
         return report + AggregationReport(sealed_before=self._seal().reached_from(asked.start))
@@ -294,8 +308,9 @@ class AggregationUpdate:
         intervals: Sequence[DirtyInterval],
         started: datetime,
         steps: Steps,
+        should_stop: Callable[[], bool] | None,
     ) -> AggregationReport:
-        run = self._run(generation, intervals, started)
+        run = self._run(generation, intervals, started, should_stop=should_stop)
         do_all([run], threads=self._threads, steps=steps)
         return run.finish(self._lease_seconds, steps)
 

@@ -11,6 +11,7 @@ from stats_pipeline import current_stats
 from stats_pipeline.cli.errors import fail_if_any
 from stats_pipeline.cli.options import stats_command
 from stats_pipeline.cli.output import Output, table
+from stats_pipeline.cli.stopping import asked_to_stop
 from stats_pipeline.reports import AggregationReport, UpdateReport
 from stats_pipeline.text import noun, one_line
 
@@ -56,20 +57,26 @@ def update(output: Output, names: tuple[str, ...], start: str | None, end: str |
 
     All of them, or those that are named. Recomputes what has changed since the last update,
     also in the past. Fit for cron: prints nothing there unless something is wrong or left, and
-    may overlap with other runs. What another run holds is left to it, or to the next update.
-    Shows what had something to do; with -v all aggregations.
+    may overlap with other runs. What another run holds is left to it, or to the next update. On
+    SIGTERM it finishes the intervals that it is at, and ends. Shows what had something to do; with
+    -v all aggregations.
     """
-    with output.progress("Updating") as progress:
+    with output.progress("Updating") as progress, asked_to_stop() as should_stop:
         report = current_stats.update(
-            list(names) or None, start, end, progress=progress, notice=output.notice
+            list(names) or None,
+            start,
+            end,
+            progress=progress,
+            notice=output.notice,
+            should_stop=should_stop,
         )
     _say(output, report, names)
     pending = {name: len(each.pending) for name, each in _unfinished(report).items()}
     if pending:
         named = ", ".join(f"{name}: {number}" for name, number in pending.items())
         output.warning(
-            f"{_pending(sum(pending.values()))}, since another run holds what is pending or was "
-            f"killed at it ({named}); the next updates do what it leaves"
+            f"{_pending(sum(pending.values()))}, since {_why_pending(should_stop)} ({named}); the "
+            "next updates do what it leaves"
         )
     fail_if_any(_errors(report))
 
@@ -82,18 +89,24 @@ def reset(output: Output, names: tuple[str, ...], start: str | None, end: str | 
     """Recompute aggregations from the events.
 
     All of them, or those that are named, as after a change of their definition. The rows there
-    are stay readable until the new ones have taken their place. Asks nothing. Where something is
-    left to do, the exit code is 1, and the same command goes on with it.
+    are stay readable until the new ones have taken their place. Asks nothing. On SIGTERM it
+    finishes the intervals that it is at, and ends. Where something is left to do, the exit code
+    is 1, and the same command goes on with it.
     """
-    with output.progress("Recomputing") as progress:
+    with output.progress("Recomputing") as progress, asked_to_stop() as should_stop:
         report = current_stats.reset(
-            list(names) or None, start, end, progress=progress, notice=output.notice
+            list(names) or None,
+            start,
+            end,
+            progress=progress,
+            notice=output.notice,
+            should_stop=should_stop,
         )
     _say(output, report, names, is_reset=True)
     seen = "the old rows" if start is end is None else "the old rows of these"
     pending = {
-        name: f"the reset is not in effect: {_named(each.pending)}, since another run holds what "
-        f"is pending or was killed at it. Readers still see {seen}; run the same command again"
+        name: f"the reset is not in effect: {_named(each.pending)}, since "
+        f"{_why_pending(should_stop)}. Readers still see {seen}; run the same command again"
         for name, each in _unfinished(report).items()
     }
     fail_if_any({**_errors(report), **pending})
@@ -131,6 +144,12 @@ def _unfinished(report: UpdateReport) -> dict[str, AggregationReport]:
     return {
         name: each for name, each in report.aggregations.items() if each.pending and not each.error
     }
+
+
+def _why_pending(should_stop: Callable[[], bool]) -> str:
+    if should_stop():
+        return "it was told to end"
+    return "another run holds what is pending or was killed at it"
 
 
 def _named(pending: Sequence[str]) -> str:

@@ -19,6 +19,8 @@ from stats_pipeline.text import get_logger
 
 logger = get_logger(__name__)
 
+NOT_BEGUN = "the reset was told to end before it had begun with this one; run it again"
+
 Reports = dict[str, AggregationReport]
 Definitions = Sequence[AggregationDefinition]
 When = str | datetime | None
@@ -95,8 +97,12 @@ class Aggregating:
         start: When,
         end: When,
         steps: Steps,
+        *,
+        should_stop: Callable[[], bool] | None,
     ) -> UpdateReport:
         """Recompute these from the events; one that fails does not stop the others.
+
+        When it should stop, it finishes the intervals that are under way.
 
         Raises:
             InvalidParameter: start or end is no time.
@@ -109,6 +115,9 @@ class Aggregating:
             steps.expect(-planned[definition.name])  # from here on it is known
             with _reporting(definition, reports):
                 asked = _range(start, end, definition.config.time_zone)
+                if should_stop is not None and should_stop():
+                    reports[definition.name] = AggregationReport(error=NOT_BEGUN)
+                    continue
                 others = self._other_parts(definition)
                 # A table that is reset begins empty: what others still have of it is to go, too.
                 to_come = definitions[number + 1 :] if is_everything else ()
@@ -118,6 +127,7 @@ class Aggregating:
                     started=began,
                     steps=steps,
                     left=_without(others, definitions[:number]),
+                    should_stop=should_stop,
                 )
         return self._keep("reset", began, reports, (start, end))
 

@@ -257,10 +257,19 @@ class Pipeline(Places):
         *,
         progress: Progress | None = None,
         notice: Notice | None = None,
+        should_stop: Callable[[], bool] | None = None,
     ) -> UpdateReport:
-        """Recompute these aggregations (None: all) from the events; readers see no gap."""
-        steps = Steps(progress, notice)
-        return self._aggregating.reset(self._aggregations(names), start, end, steps)
+        """Recompute these aggregations (None: all) from the events; readers see no gap.
+
+        The arguments are those of `update`.
+        """
+        return self._aggregating.reset(
+            self._aggregations(names),
+            start,
+            end,
+            Steps(progress, notice),
+            should_stop=should_stop,
+        )
 
     def has_rows(self, aggregations: Collection[str]) -> bool:
         """Tell whether at least one of these aggregations has rows."""

@@ -1,4 +1,4 @@
-"""A command that is told to end finishes its batch, gives the rest back and ends well."""
+"""A command that is told to end finishes what it is at, gives the rest back and ends well."""
 
 import os
 import signal
@@ -6,8 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from flask import Flask
+
 from scripts.services.server import wait_until
-from tests.support import BROWSER, E004_EVENTS, Backend, MakePipeline, stored_documents
+from stats_pipeline.aggregations.lease import acquire
+from tests.support import (
+    BROWSER,
+    E004_EVENTS,
+    Backend,
+    MakePipeline,
+    pipeline_of,
+    stored_documents,
+)
 
 EVENTS = 30_000
 MESSAGE_EVENTS = 500
@@ -49,3 +60,36 @@ def test_processing_ends_between_two_batches_when_it_is_told_to(
     pipeline.process_events()
     assert len(stored_documents(pipeline)) == EVENTS
     assert pipeline.balance().is_closed
+
+
+@pytest.mark.parametrize(("command", "generation", "code"), [("update", 1, 0), ("reset", 2, 1)])
+def test_what_computes_rows_ends_between_two_intervals_when_it_is_told_to(
+    app: Flask, two_days: None, tmp_path: Path, command: str, generation: int, code: int
+) -> None:
+    """One of two days is done and the other is left; nothing stays held, and the next one ends."""
+    pipeline = pipeline_of(app)
+    pipeline.process_events()
+    alias = pipeline.registries.aggregation("access-log-agg").alias
+    key = f"{alias}#g{generation}/2016-12-19T00:00:00.000Z"
+    other_run = acquire(pipeline.store.state, pipeline.clock, key, PATIENCE_SECONDS)
+    assert other_run is not None
+    with subprocess.Popen(
+        [str(Path(sys.executable).with_name("stats")), command, "access-log-agg", "-v"],
+        cwd=tmp_path,
+        env={name: v for name, v in os.environ.items() if not name.startswith("STATS_")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        assert any("waiting for 1 interval" in line for line in process.stderr)
+        process.send_signal(signal.SIGTERM)
+        said = process.stderr.read()
+    assert process.returncode == code, said
+    assert "1 interval is pending" in said
+    assert "since it was told to end" in said
+    other_run.release()
+    assert getattr(pipeline, command)(["access-log-agg"]).is_complete
+    answer = pipeline.query("access-log-terms", start_date="2016-12-18", end_date="2016-12-20")
+    assert answer["value"] == 3
