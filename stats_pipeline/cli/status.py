@@ -48,7 +48,8 @@ def status(output: Output) -> None:
 
 def _lines(found: Mapping[str, Any], *, shows_all: bool) -> Iterator[str]:
     for name in ("store", "queue", "spooled_messages", "dead_letters"):
-        yield f"{name}: {_shown(found[name])}"
+        more = _fullness(found) if name == "spooled_messages" else ""
+        yield f"{name}: {_shown(found[name])}{more}"
     yield from _dead_letters(found["dead_letter_summary"])
     yield from _section("events", found["events"], _event_type, EVENT_COLUMNS, "none is active")
     aggregations = found["aggregations"] if shows_all else _in_use(found["aggregations"])
@@ -98,6 +99,12 @@ def _rows(title: str, rows: list[list[Any]], columns: tuple[str, ...], empty: st
 def _why(value: Any) -> str | None:
     """Return why a value is not known, None where it is."""
     return value.get("error") if isinstance(value, Mapping) else None
+
+
+def _fullness(found: Mapping[str, Any]) -> str:
+    """Return how full the spool is, where there is one and that is known."""
+    size = found["spool_megabytes"]
+    return f" ({size['used']:,} of {size['limit']:,} MB)" if size and not _why(size) else ""
 
 
 def _shown(value: Any) -> Any:

@@ -12,7 +12,7 @@ from stats_pipeline.errors import QueueUnavailable, StatsError, StoreUnanswered,
 from stats_pipeline.events.messages import decode
 from stats_pipeline.intervals import DAY
 from stats_pipeline.model import Filter
-from stats_pipeline.queues.protocol import Queue
+from stats_pipeline.queues.protocol import Queue, Spool
 from stats_pipeline.registry import EventDefinition
 from stats_pipeline.stores.protocol import Snapshot
 
@@ -40,6 +40,7 @@ def describe(pipeline: Pipeline) -> dict[str, Any]:
         "store": asked.check("store", pipeline.store.check),
         "queue": asked.check("queue", pipeline.queue.check),
         "spooled_messages": asked("spool", pipeline.publisher.spooled),
+        "spool_megabytes": pipeline.spool and asked("spool", partial(_megabytes, pipeline.spool)),
         **_dead_letters(pipeline, asked),
         "events": {
             name: _event_type(pipeline, name, asked) for name in registries.active_event_types
@@ -91,6 +92,11 @@ class _Asked:
         if str(error) not in self.errors:
             self.errors.append(str(error))
         return {"error": str(error)}
+
+
+def _megabytes(spool: Spool) -> dict[str, float]:
+    """Return how full it is."""
+    return {"used": round(spool.used_bytes() / 1e6, 1), "limit": round(spool.limit_bytes / 1e6, 1)}
 
 
 def _dead_letters(pipeline: Pipeline, asked: _Asked) -> dict[str, Any]:

@@ -87,7 +87,17 @@ class Queue(Protocol):
 
 
 class Spool(Queue, Protocol):
-    """Be a queue in a local file, which can also tell what it holds."""
+    """Be a queue in a local file, which can also tell what it holds.
+
+    Attributes:
+        limit_bytes: of the file; what comes when it is reached is refused.
+    """
+
+    limit_bytes: float
+
+    def used_bytes(self) -> int:
+        """Return how much of the file is in use."""
+        ...
 
     def names(self) -> list[str]:
         """Return the names of the declared queues."""

@@ -227,6 +227,14 @@ def test_the_spool_can_not_be_written(
     assert "STATS_SPOOL" in by_name(report)["spool"].advice
 
 
+def test_the_spool_is_full(with_broker: Backend, make_pipeline: MakePipeline) -> None:
+    """Nothing is wrong with its file, but in the next outage events would be lost."""
+    report = ask(make_pipeline(with_broker, STATS_SPOOL_MEGABYTES=0.01))
+    assert failed(report) == {"spool"}
+    assert "spool.db is full: it holds 10,000" in by_name(report)["spool"].detail
+    assert "STATS_SPOOL_MEGABYTES" in by_name(report)["spool"].advice
+
+
 def rows_of(pipeline: Pipeline) -> list[dict[str, Any]]:
     """Return the rows of the host's aggregation."""
     alias = pipeline.registries.aggregation("file-download-agg").alias

@@ -102,6 +102,8 @@ def test_while_the_broker_is_away_all_else_is_shown_and_the_spool_says_what_wait
     pipeline.publish("file-download", E004_EVENTS[:1])
     clock.advance(60)
     pipeline.publish("file-download", E004_EVENTS[1:2])
+    assert pipeline.spool is not None
+    pipeline.spool.publish("another", [bytes(1_000_000)])
 
     found = pipeline.status()
     (why,) = found["errors"]
@@ -111,7 +113,8 @@ def test_while_the_broker_is_away_all_else_is_shown_and_the_spool_says_what_wait
     assert event_type["waiting_messages"] == {"error": why}
     assert event_type["oldest_waiting"] == "2016-12-20T12:00:00.000Z"
     assert event_type["stored_events"] == 7
-    assert (found["spooled_messages"], found["dead_letters"]) == (2, 1)
+    assert (found["spooled_messages"], found["dead_letters"]) == (3, 1)
+    assert found["spool_megabytes"] == {"used": 1.0, "limit": 1_000}
     assert found["aggregations"]["file-download-agg"]["dirty_intervals"] == 2
     assert found["runs"][0]["job"] == "process_events"
     expected = {"queue", "events"}

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from stats_pipeline.pipeline.pipeline import Pipeline
 
 SPOOL = (
-    "let every process that emits write to the folder STATS_SPOOL, and see that its disk has room"
+    "let every process that emits write to the folder STATS_SPOOL, and see that its disk has room "
+    "and that the broker takes messages; STATS_SPOOL_MEGABYTES is its limit"
 )
 
 

@@ -45,6 +45,12 @@ _ADDED_COLUMNS = (("_messages", "published", "integer"), ("_messages", "returned
 #: Expired in batches of this many, so that nobody waits for long.
 _EXPIRED_AT_ONCE = 1_000
 
+#: Of the file; what acknowledged messages held is free again.
+_USED_BYTES = (
+    "select (page_count - freelist_count) * page_size "
+    "from pragma_page_count, pragma_freelist_count, pragma_page_size"
+)
+
 _FREE = "from _messages where queue = ? and owner is null order by id limit 1"
 _EXPIRED = "from _messages where owner is null and published < ?"
 
@@ -62,7 +68,7 @@ class SqliteQueue:
         self, path: str | Path, *, clock: Clock | None = None, limit_bytes: float = inf
     ) -> None:
         self._clock = clock or SystemClock()
-        self._limit_bytes = limit_bytes
+        self.limit_bytes = limit_bytes
         self._database = Database(
             path,
             schema=_TABLES,
@@ -82,6 +88,11 @@ class SqliteQueue:
         """Tell whether the queue was declared."""
         return bool(self._database.read("select 1 from _queues where name = ?", (name,)))
 
+    def used_bytes(self) -> int:
+        """Return how much of the file is in use."""
+        ((used,),) = self._database.read(_USED_BYTES)
+        return int(used)
+
     def names(self) -> list[str]:
         """Return the names of the declared queues."""
         return [name for (name,) in self._database.read("select name from _queues order by name")]
@@ -89,10 +100,7 @@ class SqliteQueue:
     def publish(self, name: str, bodies: Sequence[bytes]) -> None:
         """Put all of these messages into a queue, or on an error none, declaring it first."""
         with self._database.write() as connection:
-            if _used_bytes(connection) >= self._limit_bytes:
-                raise QueueUnavailable(
-                    f"{self._database.path} is full: it holds {self._limit_bytes:,} bytes"
-                )
+            self._refuse_if_full(connection)
             _declare(connection, [name])
             now = epoch_milliseconds(self._clock.now())
             connection.executemany(
@@ -173,8 +181,9 @@ class SqliteQueue:
         return Counter(name for _, name in rows)
 
     def check(self) -> str:
-        """Return the file and how many messages it holds; raise where it can't be written."""
+        """Return the file and how many messages it holds; raise where it takes no more."""
         with self._database.write() as connection:
+            self._refuse_if_full(connection)
             count = connection.execute("select count(*) from _messages").fetchone()[0]
         messages = f"{count} {noun(count, 'message')}"
         return f"SQLite {sqlite3.sqlite_version}, {self._database.path}: {messages}"
@@ -182,6 +191,13 @@ class SqliteQueue:
     def close(self) -> None:
         """Let go of connections; the queue may be used again and opens new ones."""
         self._database.close()
+
+    def _refuse_if_full(self, connection: sqlite3.Connection) -> None:
+        ((used,),) = connection.execute(_USED_BYTES)
+        if used >= self.limit_bytes:
+            raise QueueUnavailable(
+                f"{self._database.path} is full: it holds {self.limit_bytes:,} bytes"
+            )
 
 
 class SqliteConsumer:
@@ -240,15 +256,6 @@ class SqliteConsumer:
             )
         self._held.add(row[0])
         return Message(body=row[1], tag=row[0], returned=row[2])
-
-
-def _used_bytes(connection: sqlite3.Connection) -> int:
-    """Return how much of the file is in use; what acknowledged messages held is free again."""
-    pages, free, page_bytes = (
-        int(connection.execute(f"pragma {name}").fetchone()[0])
-        for name in ("page_count", "freelist_count", "page_size")
-    )
-    return (pages - free) * page_bytes
 
 
 def _declare(connection: sqlite3.Connection, names: Sequence[str]) -> None:
