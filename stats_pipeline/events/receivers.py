@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from stats_pipeline.errors import InvalidEvent
 from stats_pipeline.events.builders import build_events
 from stats_pipeline.model import Event
 from stats_pipeline.registry import EventDefinition
@@ -56,6 +57,15 @@ class Receiver:
                 events = build_events(self._builders, sender, **signal)
                 if events:
                     self._emit(self.event_type, events)
-        except Exception:
+        except Exception as error:
             self.failed += 1
-            logger.exception("Error building event %s: it is not recorded", self.event_type)
+            if isinstance(error, InvalidEvent) and error.field is not None:
+                # Not its text, which quotes the value: that may be somebody's name.
+                logger.error(
+                    "Error building event %s: it is not recorded, since its field %r is missing "
+                    "or has a value that is not allowed",
+                    self.event_type,
+                    error.field,
+                )
+            else:
+                logger.exception("Error building event %s: it is not recorded", self.event_type)
