@@ -1,9 +1,10 @@
 """Retention: delete what may not be kept any longer, and say what that was.
 
 One setting, `STATS_GRACE_DAYS`, says how long raw data lives at most: what could not be counted
-(dead letters, spooled messages), and the keys that make a visitor's id of it (salts). So a dead
-letter never outlives the key of its time. How long stored events live is said by each event type
-(`retention_days`, see `stats_pipeline.pipeline.sealing`).
+(dead letters, spooled messages), and the keys that make a visitor's id of it (salts). So the dead
+letter of an event that was processed within its salt window never outlives its key; one that first
+died days after its time may, and is `too_late` when it is replayed. How long stored events live is
+said by each event type (`retention_days`, see `stats_pipeline.pipeline.sealing`).
 
 Each kind of thing is one `_Part`; they don't depend on each other, and one that fails does not stop
 the others. All of it may be repeated and run at several places at once. The spool is that of this
@@ -52,7 +53,7 @@ def apply(pipeline: Pipeline, *, dry_run: bool) -> RetentionReport:
     now = pipeline.clock.now()
     before = now - timedelta(days=pipeline.settings["STATS_GRACE_DAYS"])
     run = _Run(pipeline, now, before, dry_run)
-    # Dead letters before salts: none of them is ever there without its key.
+    # Dead letters before salts: none that goes in this run is left without its key.
     parts: dict[str, _Part] = {
         "dead_letters": _dead_letters,
         "spooled_messages": _spooled_messages,
