@@ -192,7 +192,7 @@ class DeadLetters:
             UnknownDeadLetter: there is none of one of these ids; nothing was done.
         """
         chosen = self._chosen(ids, event_type, kind, since, before)
-        return sum(deleted.total() for deleted in self._delete(chosen))
+        return sum(map(len, self._delete(chosen)))
 
     def expire(self, before: datetime, *, dry_run: bool = False) -> Mapping[str, int]:
         """Delete those that first died before; return how many of each event type: lost now.
@@ -204,22 +204,16 @@ class DeadLetters:
             return dict(sorted(Counter(head.event_type for head in old).items()))
         expired: Counter[str] = Counter()
         for deleted in self._delete(old):
-            expired.update(deleted)
+            expired.update(head.event_type for head in deleted)
             # At once, since what comes after it may fail.
-            for event_type, number in deleted.items():
-                logger.error(
-                    "LOST: %d %s of %s did not get into the statistics within STATS_GRACE_DAYS",
-                    number,
-                    noun(number, "dead letter"),
-                    event_type,
-                )
+            _say_lost(deleted)
         return dict(sorted(expired.items()))
 
-    def _delete(self, heads: Iterator[Head]) -> Iterator[Counter[str]]:
-        """Yield how many of each event type are deleted, after each batch."""
+    def _delete(self, heads: Iterator[Head]) -> Iterator[Sequence[Head]]:
+        """Delete these dead letters, and yield each batch of them behind that."""
         while batch := list(islice(heads, BATCH)):
             self._box.delete(head.id for head in batch)
-            yield Counter(head.event_type for head in batch)
+            yield batch
 
     def _chosen(
         self,
@@ -248,3 +242,17 @@ class DeadLetters:
         if unknown:
             raise UnknownDeadLetter(unknown)
         return (found[id_] for id_ in unique)
+
+
+def _say_lost(expired: Sequence[Head]) -> None:
+    for (event_type, is_replayed), number in Counter(
+        (head.event_type, head.is_replayed) for head in expired
+    ).items():
+        logger.error(
+            "%s: %d %s of %s did not get into the statistics within STATS_GRACE_DAYS%s",
+            "PERHAPS LOST" if is_replayed else "LOST",
+            number,
+            noun(number, "dead letter"),
+            event_type,
+            ", unless a replay that was interrupted has put it there" if is_replayed else "",
+        )

@@ -22,11 +22,20 @@ ALIAS = "stats_pipeline-dead-letters"
 LETTERS_AT_ONCE = 10
 
 
+#: Begins the ids of those that are being replayed: the queue may have their events already.
+REPLAYED = "replayed-"
+
+
 class Head(NamedTuple):
     """Be what is known of a dead letter without its event."""
 
     id: str
     event_type: str
+
+    @property
+    def is_replayed(self) -> bool:
+        """Tell whether a replay was interrupted at it."""
+        return self.id.startswith(REPLAYED)
 
 
 class LetterBox:

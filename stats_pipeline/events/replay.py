@@ -11,7 +11,7 @@ from stats_pipeline.errors import StatsError
 from stats_pipeline.events import tries
 from stats_pipeline.events.envelope import LARGEST_EVENT_BYTES, to_json
 from stats_pipeline.events.letter import DeadLetter, Replayed
-from stats_pipeline.events.letter_box import LetterBox
+from stats_pipeline.events.letter_box import REPLAYED, LetterBox
 from stats_pipeline.model import Event
 from stats_pipeline.stores.protocol import State
 
@@ -85,7 +85,7 @@ class Replay:
     def _replay(self, letters: Sequence[DeadLetter]) -> int:
         # First under ids of their own: a fast worker may bury an event again before this returns,
         # and what it wrote must not be deleted here.
-        copies = [replace(letter, id=uuid4().hex) for letter in letters]
+        copies = [replace(letter, id=f"{REPLAYED}{uuid4().hex}") for letter in letters]
         self._move(letters, copies)
         tries.remember(self._state, letters)
         try:

@@ -215,6 +215,26 @@ def test_a_replay_that_is_killed_at_any_point_loses_and_doubles_nothing(mend: Me
     assert letters_with(broken, enough.publish, enough).replay() == 1
 
 
+def test_what_a_killed_replay_left_is_not_called_lost_when_it_expires(
+    thing_pipeline: ThingPipeline, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The event is in the queue, and counted: nobody who expires its letter can know."""
+    clock = ManualClock(datetime(2017, 1, 1, tzinfo=UTC))
+    fail: Any = {"preprocessors": [BUILD_ITEM], "clock": clock}
+    broken = thing_pipeline(**fail)
+    bury(broken, "one")
+    steps: Any = Steps(broken, STEPS - 1)
+    with pytest.raises(Killed):
+        letters_with(broken, steps.publish, steps).replay()
+    mended = thing_pipeline(clock=clock)
+    assert mended.process_events().indexed == 1
+    clock.advance(31 * DAY_SECONDS)
+    assert mended.apply_retention().dead_letters == {"thing": 1}
+    (said,) = [each.getMessage() for each in caplog.records if "LOST" in each.getMessage()]
+    assert said.startswith("PERHAPS LOST: 1 dead letter of thing ")
+    assert "unless a replay that was interrupted has put it there" in said
+
+
 def sorted_events(pipeline: Pipeline) -> list[dict[str, Any]]:
     """Return what is stored, by event id."""
     return sorted(stored_events(pipeline, "thing"), key=lambda event: str(event["event_id"]))
