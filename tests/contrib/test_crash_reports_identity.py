@@ -27,6 +27,8 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"device_id": ""}, "invalid", "device_id is text or a whole number, not ''"),
     ({"device_id": None}, "invalid", "device_id is text or a whole number, not 'None'"),
     ({"device_id": ["A"]}, "invalid", "device_id is text or a whole number, not \"['A']\""),
+    ({"device_id": True}, "invalid", "device_id is text or a whole number, not 'True'"),
+    ({"device_id": 1.5}, "invalid", "device_id is text or a whole number, not '1.5'"),
     ({}, "preprocessor", "lacks the field 'device_id'"),
     ({"device_id": "A", "boot_reason": "x"}, "invalid", "boot_reason"),
     ({"device_id": "A", "timestamp": "2038-01-19"}, "invalid", "2038-01-19"),
@@ -121,6 +123,23 @@ def test_A000_47_a_report_that_can_not_be_placed_is_a_dead_letter(server: Pipeli
     for _, kind, error in WRONG:
         assert any(letter.kind == kind and error in letter.error for letter in letters), error
     assert heartbeats(server) == {"2019-03-01": 1}
+
+
+@pytest.mark.parametrize("field", ["build_fingerprint", "radio_version", "boot_reason"])
+def test_A000_26_a_report_with_a_list_is_a_dead_letter(server: Pipeline, field: str) -> None:
+    """It would be in several counters of a row, or in the rows of thousands of versions."""
+    lists = [["UNKNOWN", "RTC alarm"], ["UNKNOWN"], []]
+    time = "2019-03-01T10:00"
+    wrong = [{**crash(f"{number}", time), field: each} for number, each in enumerate(lists)]
+    report = take(server, CRASH_REPORT, [*wrong, crash("A", time)])
+    assert (report.indexed, report.dead) == (1, len(lists))
+    for letter in server.dead_letters.list():
+        assert letter.kind == "invalid"
+        assert f"{field} is one value, not the list" in letter.error
+    names = [f"{CRASH_REPORT}-{short}-day-agg" for short in ("build", "radio")]
+    assert server.update(names).is_complete
+    for row in (row for name in names for row in rows(server, name)):
+        assert (row["count"], row["prob_crashes"], row["smpl"], row["other"]) == (1, 1, 0, 0)
 
 
 def test_A000_47_a_time_that_is_none_is_refused_at_once(embedded_server: Pipeline) -> None:
