@@ -19,6 +19,9 @@ from stats_pipeline.clock import format_time, parse_time
 #: Lucene refuses longer terms; counted in UTF-8 bytes.
 LONGEST_KEYWORD_BYTES = 32_766
 
+#: Type of whole numbers -> its size.
+BITS = {"long": 64, "integer": 32, "short": 16, "byte": 8}
+
 #: The largest number of 32 bits.
 LARGEST_FLOAT = (2 - 2**-23) * 2.0**127
 
@@ -116,10 +119,7 @@ FIELD_TYPES: Mapping[str, Callable[[Any], Any]] = {
     "wildcard": _keyword,
     "text": _text,
     "match_only_text": _text,
-    "long": _integer(64),
-    "integer": _integer(32),
-    "short": _integer(16),
-    "byte": _integer(8),
+    **{name: _integer(bits) for name, bits in BITS.items()},
     "double": _number(sys.float_info.max),
     "float": _number(LARGEST_FLOAT),
     "boolean": _boolean,
@@ -146,8 +146,15 @@ FILTERABLE = frozenset(FIELD_TYPES) - {
 GROUPABLE = frozenset({"keyword", "long", "integer", "short", "byte", "boolean", "date"})
 
 #: Types that sums, means and extremes can be taken of.
-WHOLE_NUMBERS = frozenset({"long", "integer", "short", "byte"})
+WHOLE_NUMBERS = frozenset(BITS)
 NUMBERS = WHOLE_NUMBERS | {"double", "float"}
+
+#: Type -> the largest number that it holds; the least one is as far from 0, or 1 farther.
+LARGEST: Mapping[str, int | float] = {
+    **{name: 2 ** (bits - 1) - 1 for name, bits in BITS.items()},
+    "float": LARGEST_FLOAT,
+    "double": sys.float_info.max,
+}
 
 #: Types that extremes can be taken of.
 ORDERED = NUMBERS | {"date"}
@@ -175,6 +182,17 @@ def one_form(field_type: str, value: Any) -> Any:
     if any("\0" in each for each in values):
         raise ValueError("holds a null character in a list, which SQLite would cut off there")
     return values if len(values) > 1 else next(iter(values), None)
+
+
+def nearest_number(field_type: str, value: Any) -> int | float | None:
+    """Return the end of a type's range that a number lies beyond; None for anything else."""
+    largest = LARGEST.get(field_type)
+    if largest is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    least = -largest - 1 if field_type in WHOLE_NUMBERS else -largest
+    if value > largest:
+        return largest
+    return least if value < least else None
 
 
 def from_text(field_type: str, value: Any) -> Any:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stats_pipeline.clock import format_time
-from stats_pipeline.errors import DefinitionError
-from stats_pipeline.fields import one_form
+from stats_pipeline.fields import nearest_number, one_form
 from stats_pipeline.intervals import Period
 from stats_pipeline.metrics import Unique, sketch_field
 from stats_pipeline.model import Filter
@@ -22,12 +21,24 @@ from stats_pipeline.stores.protocol import Group, Snapshot
 NEWEST_BY = ("timestamp", "event_id")
 
 
+#: Characters of a value that a message shows.
+LONGEST = 60
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Be one row: the values of its dimensions, and the whole document."""
+    """Be one row.
+
+    Attributes:
+        key: the values of its dimensions.
+        body: the whole document.
+        unfit: why the first value that its field can't hold is not as it was computed, empty where
+            all are.
+    """
 
     key: tuple[Any, ...]
     body: Mapping[str, Any]
+    unfit: str = ""
 
 
 class StatAggregator:
@@ -94,6 +105,9 @@ def make_row(
 ) -> Row:
     """Return the row of an interval, in the form in which it is stored, so that it can be compared.
 
+    A number that is too large for its field is the largest that this holds, and any other value
+    that does not fit is left out: one row must not keep all others from being up to date.
+
     Args:
         definition: of the aggregation.
         key: the values of its dimensions.
@@ -109,15 +123,19 @@ def make_row(
         **dict(zip(definition.config.aggregation_field, key, strict=True)),
     }
     types = definition.template.types
-    row = {}
+    row, unfit = {}, ""
     for name, value in body.items():
         if value is None:
             continue
         try:
             row[name] = one_form(types[name], value)
         except ValueError as error:
-            raise DefinitionError(
-                f"{definition.title}: the row's field {name!r} ({types[name]}) can't hold "
-                f"{value!r}: {error}"
-            ) from None
-    return Row(key, row)
+            nearest = nearest_number(types[name], value)
+            if nearest is not None:
+                row[name] = one_form(types[name], nearest)
+            instead = "left out" if nearest is None else row[name]
+            unfit = unfit or (
+                f"{name} is {instead}, since a {types[name]} can't hold {str(value)[:LONGEST]!r}: "
+                f"{error}"
+            )
+    return Row(key, row, unfit)

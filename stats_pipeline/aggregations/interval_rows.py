@@ -9,6 +9,7 @@ from stats_pipeline.aggregations.aggregator import Row
 from stats_pipeline.aggregations.day_rows import rows_from_days
 from stats_pipeline.aggregations.differences import DifferenceWriter
 from stats_pipeline.aggregations.double_clicks import set_flags
+from stats_pipeline.aggregations.fitting import Fitting
 from stats_pipeline.aggregations.generations import Generations
 from stats_pipeline.aggregations.lease import Leases
 from stats_pipeline.aggregations.rollups import OtherParts, Touches, with_days
@@ -73,6 +74,14 @@ class IntervalRows:
             hours: those of it that are dirty; none of them where its rows are looked at again.
             leases: held by this run.
         """
+        report = self._bring(generation, period, hours, leases)
+        if report.unfit:
+            logger.error("%s: %s", self._definition.title, report.unfit)
+        return report
+
+    def _bring(
+        self, generation: int, period: Period, hours: Sequence[datetime], leases: Leases
+    ) -> AggregationReport:
         index = self._generations.index_name(generation, period.start)
 
         def ensure() -> None:
@@ -157,8 +166,11 @@ class IntervalRows:
         writer = DifferenceWriter(
             self._store, index, self._clock, prepare=ensure, leases=leases, touches=touches
         )
+        fitting = Fitting(dimensions, start)
         with self._store.snapshot([index]) as rows:
-            return writer.write(computed, rows.scan(stored_rows, dimensions), dimensions)
+            stored = rows.scan(stored_rows, dimensions)
+            report = writer.write(fitting.watch(computed), stored, dimensions)
+        return report + AggregationReport(unfit=fitting.text)
 
     def _days(self, generation: int, period: Period, hours: Sequence[datetime]) -> list[Period]:
         """Return the days to recompute: those of these hours, or all that have rows."""

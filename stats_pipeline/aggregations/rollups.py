@@ -143,11 +143,13 @@ class Touches:
 def with_days(report: AggregationReport, days: Sequence[AggregationReport]) -> AggregationReport:
     """Return the report of an interval whose rows follow from those of these days.
 
-    Each day of a row that was touched has touched the row.
+    Each day of a row that was touched has touched the row. A value that does not fit in a day's
+    row is why one of the interval does not.
     """
     counters = {}
     for name, own in report.counters.items():
         of_days = [day.counters[name] for day in days if name in day.counters]
         touches = sum(one.created + one.updated for one in of_days)
         counters[name] = replace(own, updated=max(own.updated, touches - own.created))
-    return replace(report, counters=counters)
+    unfit = next(filter(None, (day.unfit for day in days)), report.unfit)
+    return replace(report, counters=counters, unfit=unfit)

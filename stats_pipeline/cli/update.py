@@ -104,12 +104,14 @@ def reset(output: Output, names: tuple[str, ...], start: str | None, end: str | 
         )
     _say(output, report, names, is_reset=True)
     seen = "the old rows" if start is end is None else "the old rows of these"
+    errors = _errors(report)
     pending = {
         name: f"the reset is not in effect: {_named(each.pending)}, since "
         f"{_why_pending(should_stop)}. Readers still see {seen}; run the same command again"
+        + (f"; {errors[name]}" if errors[name] else "")
         for name, each in _unfinished(report).items()
     }
-    fail_if_any({**_errors(report), **pending})
+    fail_if_any({**errors, **pending})
 
 
 def _say(
@@ -136,7 +138,7 @@ def _say(
 
 
 def _errors(report: UpdateReport) -> dict[str, str]:
-    return {name: each.error for name, each in report.aggregations.items()}
+    return {name: each.trouble for name, each in report.aggregations.items()}
 
 
 def _unfinished(report: UpdateReport) -> dict[str, AggregationReport]:

@@ -50,7 +50,7 @@ class Run:
         started_at, ended_at: ISO 8601 UTC; of several times, the first start and the last end.
         host, pid: the process; of several times, the last one.
         done: what it did, as numbers by name; of several times, each time.
-        errors: event type or aggregation -> why it failed.
+        errors: event type or aggregation -> why it failed, or which value does not fit in its row.
         times: how many runs after each other did or failed the same.
         start, end: the window that was asked for, ISO 8601; None where a side was left open.
         pending: how many intervals are still to be computed; of several times, after the last one.
@@ -166,7 +166,7 @@ def aggregated(report: UpdateReport) -> dict[str, Any]:
         "pending": total.pop("pending"),
         "done": total,
         "aggregations": {name: each for name, each in numbers.items() if each},
-        "errors": {name: one.error for name, one in report.aggregations.items() if one.error},
+        "errors": {name: one.trouble for name, one in report.aggregations.items() if one.trouble},
     }
 
 

@@ -34,6 +34,8 @@ class AggregationReport:
         intervals: how many intervals were recomputed.
         pending: starts of intervals that another run holds or that stay dirty for another reason.
         error: why an interval failed, empty where none did.
+        unfit: which row has a value that its field can't hold, and what stands there instead; empty
+            where all fit. Nothing is left to do by that.
         sealed_before: what ends at it or before was asked to be reset, but stays as it is, since
             its events are deleted; empty where nothing of that was asked for.
         report_as: the table of which this is a part (see the key of `aggregator_config`).
@@ -50,6 +52,7 @@ class AggregationReport:
     intervals: int = 0
     pending: tuple[str, ...] = ()
     error: str = ""
+    unfit: str = ""
     sealed_before: str = ""
     report_as: str = ""
     counters: Mapping[str, Touched] = field(default_factory=dict)
@@ -65,6 +68,7 @@ class AggregationReport:
             intervals=self.intervals + other.intervals,
             pending=self.pending + other.pending,
             error=self.error or other.error,
+            unfit=self.unfit or other.unfit,
             sealed_before=self.sealed_before or other.sealed_before,
             report_as=self.report_as or other.report_as,
             counters={
@@ -79,6 +83,11 @@ class AggregationReport:
     def is_complete(self) -> bool:
         """Tell whether nothing is left to do."""
         return not self.pending and not self.error
+
+    @property
+    def trouble(self) -> str:
+        """Return what a person must look at: an error or a value that does not fit, else empty."""
+        return "; ".join(filter(None, [self.error, self.unfit]))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""

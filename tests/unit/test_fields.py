@@ -15,6 +15,7 @@ from stats_pipeline.fields import (
     LONGEST_KEYWORD_BYTES,
     NUMBERS,
     WHOLE_NUMBERS,
+    nearest_number,
     one_form,
 )
 
@@ -162,3 +163,15 @@ def test_groups_of_types_name_types() -> None:
     """What is said of types should be said of types that exist."""
     assert WHOLE_NUMBERS < NUMBERS <= FIELD_TYPES.keys()
     assert FIELD_TYPES.keys() >= GROUPABLE >= WHOLE_NUMBERS
+
+
+@given(st.sampled_from(sorted(FIELD_TYPES)), ANYTHING)
+def test_a_number_beyond_a_type_has_a_nearest_one_that_fits(field_type: str, value: Any) -> None:
+    """What fits needs none, and what is no number has none."""
+    nearest = nearest_number(field_type, value)
+    if nearest is not None:
+        assert one_form(field_type, nearest) == nearest
+        assert nearest != value
+        assert (nearest < value) == (value > 0)
+    elif field_type in NUMBERS and type(value) is int:
+        assert one_form(field_type, value) == value

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from stats_pipeline.clock import EPOCH, format_time
-from stats_pipeline.fields import WHOLE_NUMBERS
+from stats_pipeline.fields import LARGEST, WHOLE_NUMBERS
 from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum, Unique
 from stats_pipeline.model import Filter
 from stats_pipeline.sketches import count_and_sketch
@@ -179,11 +179,15 @@ def _value(metric: Metric, found: Bucket | None, types: Mapping[str, str]) -> An
     if isinstance(metric, First | Last):
         return (_top_source(inner) or {}).get(metric.field)
     number = inner.get("value")
-    if isinstance(metric, Mean):
-        return number
     if number is None:
         return 0 if isinstance(metric, Sum) else None
-    return _read_number(types.get(metric.field, "long"))(number)
+    if isinstance(metric, Mean):
+        return float(number)  # infinity is text
+    field_type = types.get(metric.field, "long")
+    value = _read_number(field_type)(number)
+    # As a double, the largest whole number comes out as one more.
+    is_extreme = isinstance(metric, Min | Max) and field_type in WHOLE_NUMBERS
+    return min(value, LARGEST[field_type]) if is_extreme else value
 
 
 def _read_number(type_: str) -> Callable[[float], Any]:
