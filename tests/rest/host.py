@@ -117,6 +117,7 @@ QUERIES: dict[str, Any] = {
         "query_class": TermsQuery,
         "query_config": {
             "index": "stats-file-download",
+            "required_filters": {"item": "unique_id"},
             "aggregated_fields": ["file_key"],
             "metric_fields": {"file_key": ("sum", "unique_count")},
         },
