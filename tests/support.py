@@ -138,9 +138,10 @@ def cleared(elasticsearch_url: str, prefix: str) -> Iterator[None]:
     yield
     with Elasticsearch(elasticsearch_url) as api:
         api.options(ignore_status=404).indices.delete_index_template(name=f"{prefix}*")
-        found = api.indices.get(index=f"{prefix}*", expand_wildcards="all")
-        if found:
-            api.indices.delete(index=list(found))
+        found = list(api.indices.get(index=f"{prefix}*", expand_wildcards="all"))
+        # A few at once: their names are in a line of the request.
+        for start in range(0, len(found), 20):
+            api.indices.delete(index=found[start : start + 20])
 
 
 def pipeline_of(app: Flask) -> Pipeline:
