@@ -38,8 +38,5 @@ def alone_with_flags(
         return
     while (lease := acquire(state, clock, flags_key(definition), lease_seconds)) is None:
         clock.sleep(PAUSE_SECONDS)
-    try:
-        with lease.kept():
-            yield lease.check
-    finally:
-        lease.release()
+    with lease.held():
+        yield lease.check

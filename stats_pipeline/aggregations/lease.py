@@ -65,8 +65,16 @@ class Lease:
         return parse_time(text) if text else None
 
     @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Renew the lease in a thread, for as long as the caller works under it."""
+    def held(self) -> Iterator[Lease]:
+        """Give the lease to work under: a thread renews it, and it is released in the end."""
+        try:
+            with self._kept():
+                yield self
+        finally:
+            self.release()
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
         ended = threading.Event()
         thread = threading.Thread(target=self._keep, args=(ended,), name="stats-lease", daemon=True)
         thread.start()

@@ -121,11 +121,8 @@ class Recompute:
         lease = acquire(self._store.state, self._clock, key, self._lease_seconds)
         if lease is None:
             raise _HeldError
-        try:
-            with lease.kept():
-                yield lease
-        finally:
-            lease.release()
+        with lease.held():
+            yield lease
 
     @contextmanager
     def _alone_with_flags(self) -> Iterator[list[Lease]]:

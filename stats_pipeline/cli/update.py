@@ -61,21 +61,13 @@ def update(output: Output, names: tuple[str, ...], start: str | None, end: str |
     SIGTERM it finishes the intervals that it is at, and ends. Shows what had something to do; with
     -v all aggregations.
     """
-    with output.progress("Updating") as progress, asked_to_stop() as should_stop:
-        report = current_stats.update(
-            list(names) or None,
-            start,
-            end,
-            progress=progress,
-            notice=output.notice,
-            should_stop=should_stop,
-        )
+    report, why_pending = _run(output, "Updating", current_stats.update, (names, start, end))
     _say(output, report, names)
     pending = {name: len(each.pending) for name, each in _unfinished(report).items()}
     if pending:
         named = ", ".join(f"{name}: {number}" for name, number in pending.items())
         output.warning(
-            f"{_pending(sum(pending.values()))}, since {_why_pending(should_stop)} ({named}); the "
+            f"{_pending(sum(pending.values()))}, since {why_pending} ({named}); the "
             "next updates do what it leaves"
         )
     fail_if_any(_errors(report))
@@ -93,8 +85,29 @@ def reset(output: Output, names: tuple[str, ...], start: str | None, end: str | 
     finishes the intervals that it is at, and ends. Where something is left to do, the exit code
     is 1, and the same command goes on with it.
     """
-    with output.progress("Recomputing") as progress, asked_to_stop() as should_stop:
-        report = current_stats.reset(
+    report, why_pending = _run(output, "Recomputing", current_stats.reset, (names, start, end))
+    _say(output, report, names, is_reset=True)
+    seen = "the old rows" if start is end is None else "the old rows of these"
+    errors = _errors(report)
+    pending = {
+        name: f"the reset is not in effect: {_named(each.pending)}, since "
+        f"{why_pending}. Readers still see {seen}; run the same command again"
+        + (f"; {errors[name]}" if errors[name] else "")
+        for name, each in _unfinished(report).items()
+    }
+    fail_if_any({**errors, **pending})
+
+
+def _run(
+    output: Output,
+    label: str,
+    recompute: Callable[..., UpdateReport],
+    asked: tuple[Sequence[str], str | None, str | None],
+) -> tuple[UpdateReport, str]:
+    """Work until it is done or SIGTERM comes; return the report, and why something is pending."""
+    names, start, end = asked
+    with output.progress(label) as progress, asked_to_stop() as should_stop:
+        report = recompute(
             list(names) or None,
             start,
             end,
@@ -102,16 +115,9 @@ def reset(output: Output, names: tuple[str, ...], start: str | None, end: str | 
             notice=output.notice,
             should_stop=should_stop,
         )
-    _say(output, report, names, is_reset=True)
-    seen = "the old rows" if start is end is None else "the old rows of these"
-    errors = _errors(report)
-    pending = {
-        name: f"the reset is not in effect: {_named(each.pending)}, since "
-        f"{_why_pending(should_stop)}. Readers still see {seen}; run the same command again"
-        + (f"; {errors[name]}" if errors[name] else "")
-        for name, each in _unfinished(report).items()
-    }
-    fail_if_any({**errors, **pending})
+    if should_stop():
+        return report, "it was told to end"
+    return report, "another run holds what is pending or was killed at it"
 
 
 def _say(
@@ -146,12 +152,6 @@ def _unfinished(report: UpdateReport) -> dict[str, AggregationReport]:
     return {
         name: each for name, each in report.aggregations.items() if each.pending and not each.error
     }
-
-
-def _why_pending(should_stop: Callable[[], bool]) -> str:
-    if should_stop():
-        return "it was told to end"
-    return "another run holds what is pending or was killed at it"
 
 
 def _named(pending: Sequence[str]) -> str:
