@@ -16,7 +16,7 @@ from stats_pipeline.importing import FAILURES, reason_of
 from stats_pipeline.settings import from_environment, hide_secrets
 
 #: All that is shipped is active; STATS_EVENTS of the configuration takes its place.
-EVENT_TYPES = ("access-log", "crash-report", "file-download", "heartbeat", "record-view")
+EVENT_TYPES = ("access-log", "device-report", "file-download", "record-view")
 
 #: Of any request; routes allow less. A configuration that sets MAX_CONTENT_LENGTH takes its place.
 LARGEST_REQUEST_BYTES = 16 * 1024 * 1024

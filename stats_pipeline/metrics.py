@@ -10,12 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from stats_pipeline.errors import DefinitionError, nearest
-from stats_pipeline.model import Where
+from stats_pipeline.model import Filter, Where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Filtered:
-    where: Where | None = None
+    #: Which events the metric sees: by one field, or by several, all of which must hold.
+    where: Where | Filter | None = None
+
+    @property
+    def filter(self) -> Filter:
+        """Return `where` as a filter; without clauses it keeps everything."""
+        if isinstance(self.where, Where):
+            return Filter((self.where,))
+        return self.where or Filter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +118,14 @@ def parse_metric(spec: object, *, owner: str) -> Metric:
 
 
 def _check_where(metric: Metric, owner: str) -> None:
-    if not isinstance(metric.where, Where | None):
+    if not isinstance(metric.where, Where | Filter | None):
         raise DefinitionError(
-            f"{owner}: where={metric.where!r} of a {type(metric).__name__} is not a Where; write a "
-            "single Where, such as Where('reason', include=['UNKNOWN']), or leave it out"
+            f"{owner}: where={metric.where!r} of a {type(metric).__name__} is neither a Where, "
+            "such as Where('reason', include=['UNKNOWN']), nor a Filter of several, such as "
+            "Filter().where('kind', ['crash']).where('reason', exclude=['UNKNOWN'])"
+        )
+    if metric.where is not None and not metric.filter.clauses:
+        raise DefinitionError(
+            f"{owner}: where=Filter() of a {type(metric).__name__} keeps everything: give it a "
+            "condition, such as Filter().where('reason', ['UNKNOWN']), or leave it out"
         )

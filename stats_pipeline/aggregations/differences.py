@@ -9,7 +9,7 @@ from tempfile import SpooledTemporaryFile
 
 from stats_pipeline.aggregations.aggregator import Row
 from stats_pipeline.aggregations.lease import Leases
-from stats_pipeline.aggregations.rollups import Touches
+from stats_pipeline.aggregations.touches import Touches
 from stats_pipeline.clock import Clock
 from stats_pipeline.errors import StoreRefused, StoreUnanswered
 from stats_pipeline.reports import AggregationReport
@@ -64,13 +64,12 @@ class DifferenceWriter:
                 if document is not None and row is None:
                     deleted += 1
                     gone.write(f"{json.dumps(document.id)}\n")
-                    self._touches.deleted(document.id)
                 elif row is not None and document is not None and document.body == row.body:
                     unchanged += 1
                 elif row is not None:
                     self._do(Put(self._index, row_id(row), row.body))
                     before = document.body if document is not None else None
-                    self._touches.wrote(row_id(row), row.body, before)
+                    self._touches.wrote(row.body, before)
                     created += document is None
                     updated += document is not None
             self._send()

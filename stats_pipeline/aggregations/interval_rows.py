@@ -12,7 +12,7 @@ from stats_pipeline.aggregations.double_clicks import set_flags
 from stats_pipeline.aggregations.fitting import Fitting
 from stats_pipeline.aggregations.generations import Generations
 from stats_pipeline.aggregations.lease import Leases
-from stats_pipeline.aggregations.rollups import OtherParts, Touches, with_days
+from stats_pipeline.aggregations.touches import Touches, with_days
 from stats_pipeline.clock import Clock, format_time, parse_time
 from stats_pipeline.errors import IndexLost, StoreUnanswered
 from stats_pipeline.intervals import HOUR, Period, period_of, tile
@@ -35,7 +35,6 @@ class IntervalRows:
         store: where events and rows live.
         clock: for waiting between tries.
         generations: of the aggregation.
-        parts: of the same table.
     """
 
     def __init__(
@@ -45,13 +44,11 @@ class IntervalRows:
         store: Store,
         clock: Clock,
         generations: Generations,
-        parts: OtherParts,
     ) -> None:
         self._definition = definition
         self._store = store
         self._clock = clock
         self._generations = generations
-        self._parts = parts
         self._aggregator = definition.aggregator_class(definition)
         self._window = timedelta(seconds=definition.event.config.sliding_seconds)
         self._event_indices = EventIndices(
@@ -88,7 +85,7 @@ class IntervalRows:
             self._generations.ensure_index(generation, period.start)
 
         if not self._definition.follows_from_days:
-            return self._from_events(index, ensure, period, leases, parts=self._parts)
+            return self._from_events(index, ensure, period, leases)
         seal = read_seal(self._store.state, self._definition.event.alias)
         of_days = [
             self._day_from_events(generation, day, leases)
@@ -99,7 +96,7 @@ class IntervalRows:
         self._store.refresh([*days, index])
         with self._store.snapshot(days) as day_rows:
             computed = rows_from_days(self._definition, day_rows, period)
-            report = self._write(index, ensure, period, computed, leases, parts=self._parts)
+            report = self._write(index, ensure, period, computed, leases)
         return with_days(report, of_days)
 
     def _day_from_events(self, generation: int, day: Period, leases: Leases) -> AggregationReport:
@@ -107,8 +104,7 @@ class IntervalRows:
             self._generations.ensure_day_index(generation, day.start)
 
         index = self._generations.day_index_name(generation, day.start)
-        # Of no table: nobody sees these rows.
-        return self._from_events(index, ensure, day, leases, parts=OtherParts(self._store))
+        return self._from_events(index, ensure, day, leases)
 
     def _from_events(
         self,
@@ -116,8 +112,6 @@ class IntervalRows:
         ensure: Callable[[], None],
         period: Period,
         leases: Leases,
-        *,
-        parts: OtherParts,
     ) -> AggregationReport:
         """Bring rows to what the events say; where they are gone, rows stay as they are."""
         gone = self._event_indices.gone(period)
@@ -138,7 +132,7 @@ class IntervalRows:
             if not is_same or self._event_indices.gone(period) != gone:
                 raise IndexLost(f"An index of {format_time(period.start)} has just been deleted")
             computed = self._aggregator.rows(events, period)
-            return self._write(index, ensure, period, computed, leases, parts=parts)
+            return self._write(index, ensure, period, computed, leases)
 
     def _stays(self, period: Period, gone: Mapping[str, str]) -> bool:
         """Tell whether the rows of an interval of which events are gone are not computed any more.
@@ -157,12 +151,10 @@ class IntervalRows:
         period: Period,
         computed: Iterator[Row],
         leases: Leases,
-        *,
-        parts: OtherParts,
     ) -> AggregationReport:
         dimensions, start = self._definition.config.aggregation_field, format_time(period.start)
         stored_rows = Filter().where("timestamp", [start])
-        touches = Touches(self._definition.counters, start, parts)
+        touches = Touches(self._definition.counters)
         writer = DifferenceWriter(
             self._store, index, self._clock, prepare=ensure, leases=leases, touches=touches
         )

@@ -15,7 +15,6 @@ from stats_pipeline.aggregations.flag_lease import flags_key
 from stats_pipeline.aggregations.generations import Generations
 from stats_pipeline.aggregations.interval_rows import IntervalRows
 from stats_pipeline.aggregations.lease import Lease, Leases, acquire, is_at_rest
-from stats_pipeline.aggregations.rollups import OtherParts
 from stats_pipeline.clock import Clock
 from stats_pipeline.errors import (
     LeaseLost,
@@ -42,7 +41,6 @@ class Recompute:
         clock: for leases.
         lease_seconds: how long a run that stopped answering keeps an interval.
         generations: of the aggregation.
-        parts: of the same table.
     """
 
     def __init__(
@@ -53,16 +51,13 @@ class Recompute:
         clock: Clock,
         lease_seconds: float,
         generations: Generations,
-        parts: OtherParts,
     ) -> None:
         self._definition = definition
         self._store = store
         self._clock = clock
         self._lease_seconds = lease_seconds
         self._generations = generations
-        self._rows = IntervalRows(
-            definition, store=store, clock=clock, generations=generations, parts=parts
-        )
+        self._rows = IntervalRows(definition, store=store, clock=clock, generations=generations)
         #: Indices of intervals that the store has failed. Threads may add at the same time.
         self._failing: set[str] = set()
 

@@ -60,7 +60,6 @@ class Run:
         self._lock = Lock()
         self._report = AggregationReport(
             pending=tuple(handed_over),
-            report_as=definition.report_as,
             counters=dict.fromkeys(definition.counters, Touched()),
         )
         self._held: list[DirtyInterval] = []
@@ -70,10 +69,9 @@ class Run:
     def lane(self, interval: DirtyInterval) -> object:
         """Return what an interval shares with all that may not be done at the same time."""
         event = self._definition.event
-        # Runs that set the flags of double clicks of the same events keep each other out. And
-        # parts of one table are told in their order which rows of it are new.
+        # Runs that set the flags of double clicks of the same events keep each other out.
         is_sliding = event.config.sliding_seconds
-        return event.alias if is_sliding else (self._definition.report_as, interval.period)
+        return event.alias if is_sliding else (self._definition.name, interval.period)
 
     def attempt(self, interval: DirtyInterval) -> bool:
         """Do one interval, unless the store has failed this run; False where another run holds it.

@@ -17,7 +17,6 @@ from stats_pipeline.aggregations.generations import Generations
 from stats_pipeline.aggregations.imported import counted_twice
 from stats_pipeline.aggregations.plan import contents_of, plan_of
 from stats_pipeline.aggregations.recompute import Recompute
-from stats_pipeline.aggregations.rollups import OtherParts
 from stats_pipeline.aggregations.run import Run, do_all
 from stats_pipeline.aggregations.steps import Steps
 from stats_pipeline.aggregations.take_over import TakeOver
@@ -63,7 +62,6 @@ class AggregationUpdate:
         clock: for leases.
         lease_seconds: how long a run that stopped answering keeps an interval.
         threads: how many intervals a reset works on at the same time.
-        parts: of the same table that were there before.
     """
 
     def __init__(
@@ -74,7 +72,6 @@ class AggregationUpdate:
         clock: Clock,
         lease_seconds: float,
         threads: int,
-        parts: Sequence[AggregationDefinition] = (),
     ) -> None:
         self._definition = definition
         self._threads = threads
@@ -91,7 +88,6 @@ class AggregationUpdate:
             clock=clock,
             lease_seconds=lease_seconds,
             generations=self._generations,
-            parts=OtherParts(store, parts),
         )
 
     def begin(
@@ -150,7 +146,6 @@ class AggregationUpdate:
         *,
         started: datetime,
         steps: Steps,
-        left: Sequence[AggregationDefinition] = (),
         should_stop: Callable[[], bool] | None = None,
     ) -> AggregationReport:
         """Recompute everything (in a new generation), or every interval of a range (in place).
@@ -159,7 +154,6 @@ class AggregationUpdate:
             asked: the range.
             started: when the run began, of which this may be a part.
             steps: told of the intervals.
-            left: parts of the same table that have rows when the old ones of this one go.
             should_stop: asked before each interval; what is left then is pending.
         """
         if not asked.is_everything:
@@ -171,7 +165,7 @@ class AggregationUpdate:
         if report.is_complete:
             # Before readers see them: they would miss what was written last.
             self._store.refresh(self._generations.index_names(generation))
-            replaced = self._replaced(generation, OtherParts(self._store, left))
+            replaced = self._replaced(generation)
             if not self._generations.switch_to(generation):
                 return report + AggregationReport(error="A reset that began later takes its place")
             record_as_of(self._store, self._definition.alias, started)
@@ -190,7 +184,7 @@ class AggregationUpdate:
             of_rows = self._intervals_of_rows([self._definition.alias], asked)
         return len(_united(known, of_rows))
 
-    def _replaced(self, generation: int, left: OtherParts) -> AggregationReport:
+    def _replaced(self, generation: int) -> AggregationReport:
         """Return what is deleted when this generation takes the place of the one before."""
         source = self._generations.replaced_by(generation)
         if source is None:
@@ -198,7 +192,9 @@ class AggregationUpdate:
         names = self._generations.index_names(source)
         try:
             self._store.refresh(names)
-            return left.replaced(names, self._take_over.kept(self._seal()))
+            with self._store.snapshot(names) as rows:
+                kept = sum(map(rows.count, self._take_over.kept(self._seal())))
+                return AggregationReport(deleted=rows.count(Filter()) - kept)
         except StoreError as error:
             # A reset is the way out where old rows can't be read any more.
             logger.warning("%s: old rows are not counted: %s", self._definition.title, error)

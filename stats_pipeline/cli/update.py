@@ -191,18 +191,16 @@ def _lines(report: UpdateReport, names: Sequence[str], *, shows_all: bool) -> It
 
 
 def _sentences(report: UpdateReport, *, is_reset: bool) -> Iterator[str]:
-    """Yield what became of each table: its deletions, then each counter of it.
+    """Yield what became of rows: the deletions of each aggregation, then each of its counters.
 
-    Zeros as well, but that an update, which seldom deletes anything, has deleted nothing.
+    Zeros as well, but that an update, which seldom deletes anything, has deleted nothing. Nothing
+    of an aggregation that was not begun with.
     """
-    tables: dict[str, AggregationReport] = {}
-    for each in report.aggregations.values():
-        if each.report_as:
-            tables[each.report_as] = tables.get(each.report_as, AggregationReport()) + each
-    for name, table_report in tables.items():
-        if is_reset or table_report.vanished:
-            yield f"{table_report.vanished} {name} deleted"
-    for name, table_report in tables.items():
-        for counter, touched in table_report.counters.items():
+    begun = {name: each for name, each in report.aggregations.items() if each.counters}
+    for name, each in begun.items():
+        if is_reset or each.deleted:
+            yield f"{each.deleted} {name} deleted"
+    for name, each in begun.items():
+        for counter, touched in each.counters.items():
             yield f"{touched.created} {name} created for counter {counter}"
             yield f"{touched.updated} {name} updated for counter {counter}"

@@ -30,8 +30,7 @@ class Aggregating:
     """Update or reset aggregations, and keep what these runs did.
 
     Args:
-        updating: returns what updates and resets one aggregation, beside parts of its table.
-        other_parts: returns the other parts of an aggregation's table.
+        updating: returns what updates and resets one aggregation.
         run_log: keeps the runs.
         clock: for their times.
         threads: how many intervals an update works on at the same time.
@@ -39,15 +38,13 @@ class Aggregating:
 
     def __init__(
         self,
-        updating: Callable[[AggregationDefinition, Definitions], AggregationUpdate],
+        updating: Callable[[AggregationDefinition], AggregationUpdate],
         *,
-        other_parts: Callable[[AggregationDefinition], Definitions],
         run_log: Runs,
         clock: Clock,
         threads: int,
     ) -> None:
         self._updating = updating
-        self._other_parts = other_parts
         self._run_log = run_log
         self._clock = clock
         self._threads = threads
@@ -77,7 +74,7 @@ class Aggregating:
         for definition in definitions:
             with _reporting(definition, reports):
                 asked = _range(start, end, definition.config.time_zone)
-                updating = self._updating(definition, self._other_parts(definition))
+                updating = self._updating(definition)
                 run = updating.begin(
                     asked, started=began, hand_over=hand_over, should_stop=should_stop
                 )
@@ -110,24 +107,15 @@ class Aggregating:
         began = self._clock.now()
         reports: Reports = {}
         planned = {each.name: self._planned(each, start, end, steps) for each in definitions}
-        is_everything = start is end is None
-        for number, definition in enumerate(definitions):
+        for definition in definitions:
             steps.expect(-planned[definition.name])  # from here on it is known
             with _reporting(definition, reports):
                 asked = _range(start, end, definition.config.time_zone)
                 if should_stop is not None and should_stop():
                     reports[definition.name] = AggregationReport(error=NOT_BEGUN)
                     continue
-                others = self._other_parts(definition)
-                # A table that is reset begins empty: what others still have of it is to go, too.
-                to_come = definitions[number + 1 :] if is_everything else ()
-                updating = self._updating(definition, _without(others, to_come))
-                reports[definition.name] = updating.reset(
-                    asked,
-                    started=began,
-                    steps=steps,
-                    left=_without(others, definitions[:number]),
-                    should_stop=should_stop,
+                reports[definition.name] = self._updating(definition).reset(
+                    asked, started=began, steps=steps, should_stop=should_stop
                 )
         return self._keep("reset", began, reports, (start, end))
 
@@ -140,7 +128,7 @@ class Aggregating:
         number = 0
         with suppress(Exception):  # whatever it is, the reset itself says it
             asked = _range(start, end, definition.config.time_zone)
-            number = self._updating(definition, ()).planned(asked)
+            number = self._updating(definition).planned(asked)
         steps.expect(number)
         return number
 
@@ -157,10 +145,6 @@ class Aggregating:
         )
         self._run_log.keep(job, began, **aggregated(report))
         return report
-
-
-def _without(definitions: Definitions, some: Definitions) -> Definitions:
-    return [each for each in definitions if each not in some]
 
 
 @contextmanager

@@ -128,7 +128,6 @@ class Pipeline(Places):
     def _aggregating(self) -> Aggregating:
         return Aggregating(
             self.updating,
-            other_parts=self.registries.other_parts,
             run_log=self.run_log,
             clock=self.clock,
             threads=self.settings["STATS_UPDATE_THREADS"],
@@ -241,7 +240,7 @@ class Pipeline(Places):
             should_stop: asked before each interval, as for a process that was told to end.
         """
         return self._aggregating.update(
-            self._aggregations(names),
+            self.registries.aggregations(names),
             start,
             end,
             Steps(progress, notice),
@@ -264,7 +263,7 @@ class Pipeline(Places):
         The arguments are those of `update`.
         """
         return self._aggregating.reset(
-            self._aggregations(names),
+            self.registries.aggregations(names),
             start,
             end,
             Steps(progress, notice),
@@ -337,9 +336,7 @@ class Pipeline(Places):
         self._receivers = []
         self._connections.close()
 
-    def updating(
-        self, definition: AggregationDefinition, parts: Sequence[AggregationDefinition] = ()
-    ) -> AggregationUpdate:
+    def updating(self, definition: AggregationDefinition) -> AggregationUpdate:
         """Return what updates, resets and describes this aggregation (see `AggregationUpdate`)."""
         return AggregationUpdate(
             definition,
@@ -347,20 +344,9 @@ class Pipeline(Places):
             clock=self.clock,
             lease_seconds=self.settings["STATS_LEASE_SECONDS"],
             threads=self.settings["STATS_UPDATE_THREADS"],
-            parts=parts,
         )
 
     # Inside
-
-    def _aggregations(self, names: Names) -> list[AggregationDefinition]:
-        """Return these; parts of one table beside each other, in the order of registration."""
-        registered = list(self.registries.aggregation_items)
-        tables: dict[str, list[AggregationDefinition]] = {}
-        for definition in self.registries.aggregations(names):
-            tables.setdefault(definition.report_as, []).append(definition)
-        for parts in tables.values():
-            parts.sort(key=lambda part: registered.index(part.name))
-        return [part for parts in tables.values() for part in parts]
 
     def _completed(self, events: Sequence[Event]) -> list[Event]:
         if isinstance(events, dict | str) or not isinstance(events, Sequence):

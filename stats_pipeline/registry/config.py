@@ -37,7 +37,6 @@ SHAPES: Mapping[str, tuple[type | tuple[type, ...], str]] = {
     "copy_fields": (Mapping, "a dict"),
     "metrics": (Mapping, "a dict"),
     "event": (str, "an event type's name"),
-    "report_as": (str, "a text"),
     "time_zone": (str, "an IANA name such as 'Europe/Zurich'"),
 }
 
@@ -90,7 +89,6 @@ class AggregatorConfig:
         copy_fields: row field -> event field, or a callable of the newest event.
         metrics: row field -> metric, beside the built-in `count`.
         query_modifiers: each changes the filter on the events that count.
-        report_as: the table of which reports call this a part; empty: its own name.
     """
 
     event: str
@@ -101,7 +99,6 @@ class AggregatorConfig:
     copy_fields: Mapping[str, CopySource] = field(default_factory=dict)
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     query_modifiers: tuple[Importable, ...] = ("stats_pipeline.aggregations:exclude_robots",)
-    report_as: str = ""
 
 
 def read_processor_config(raw: Mapping[str, Any], *, owner: str) -> ProcessorConfig:
@@ -166,7 +163,6 @@ def read_aggregator_config(raw: Mapping[str, Any], *, owner: str) -> AggregatorC
         copy_fields=dict(raw.get("copy_fields", {})),
         metrics={n: parse_metric(m, owner=owner) for n, m in raw.get("metrics", {}).items()},
         query_modifiers=tuple(raw.get("query_modifiers", AggregatorConfig.query_modifiers)),
-        report_as=raw.get("report_as", ""),
     )
     _check_choice(config.aggregation_interval, INTERVALS, "aggregation_interval", owner)
     _check_choice(config.index_interval, INDEX_INTERVALS, "index_interval", owner)

@@ -186,22 +186,6 @@ class AggregationDefinition:
             check_retention(config, days, owner=self.title, event_title=event.title)
         return config
 
-    @property
-    def report_as(self) -> str:
-        """Return what reports call the table of which its rows are a part; checks nothing."""
-        return self.declaration.aggregator_config.get("report_as") or self.name
-
-    def fits(self, other: AggregationDefinition) -> bool:
-        """Tell whether rows of both are about the same: the same values in the same intervals.
-
-        One with a mistake in it fits nothing, and says so where it is used itself.
-        """
-        keys = ("aggregation_field", "aggregation_interval", "time_zone")
-        try:
-            return all(getattr(self.config, key) == getattr(other.config, key) for key in keys)
-        except DefinitionError:
-            return False
-
     @cached_property
     def counters(self) -> tuple[str, ...]:
         """Return the fields of its rows that count events."""

@@ -9,7 +9,7 @@ from typing import Any
 from stats_pipeline.errors import DefinitionError, nearest
 from stats_pipeline.fields import FILTERABLE, GROUPABLE, NUMBERS, ORDERED, from_text, one_value
 from stats_pipeline.metrics import First, Last, Max, Mean, Metric, Min, Sum, Unique
-from stats_pipeline.model import Where
+from stats_pipeline.model import Between, Where
 from stats_pipeline.registry.config import AggregatorConfig
 
 
@@ -38,9 +38,12 @@ def check_fields(config: AggregatorConfig, types: Mapping[str, str], *, owner: s
 
 
 def _check_metric(metric: Metric, types: Mapping[str, str], what: str) -> None:
-    if metric.where is not None:
-        _check_field(metric.where.field, types, FILTERABLE, what, "can be filtered by")
-        _check_values(metric.where, types[metric.where.field], what)
+    for clause in metric.filter.clauses:
+        if isinstance(clause, Between):
+            _check_field(clause.field, types, frozenset({"date"}), what, "has a time")
+            continue
+        _check_field(clause.field, types, FILTERABLE, what, "can be filtered by")
+        _check_values(clause, types[clause.field], what)
     if isinstance(metric, Sum | Mean):
         _check_field(metric.field, types, NUMBERS, what, "is a number")
     elif isinstance(metric, Min | Max):

@@ -82,7 +82,7 @@ def check_event_fields(config: AggregatorConfig, of_event: Properties, *, owner:
         config.aggregation_field, of_event, what=f"{owner}: aggregation_field: the event's template"
     )
     for name, metric in config.metrics.items():
-        fields = [] if metric.where is None else [metric.where.field]
+        fields = [clause.field for clause in metric.filter.clauses]
         if isinstance(metric, Sum | Min | Max | Mean | Unique):
             fields.append(metric.field)
         check_mappings(fields, of_event, what=f"{owner}: the metric {name!r}: the event's template")

@@ -142,15 +142,6 @@ class Registries:
             if item.keys.get(AGGREGATIONS.nested_key, {}).get("event") == event_type
         ]
 
-    def other_parts(self, definition: AggregationDefinition) -> list[AggregationDefinition]:
-        """Return the other aggregations whose rows stand beside those of this one in its table."""
-        others = (
-            self.aggregation(name)
-            for name, item in self.aggregation_items.items()
-            if item.keys.get(AGGREGATIONS.nested_key, {}).get("report_as") == definition.report_as
-        )
-        return [other for other in others if other is not definition and other.fits(definition)]
-
     @cached_property
     def inactive_aggregations(self) -> set[str]:
         """Return the names of the aggregations that count an event type which is not active."""

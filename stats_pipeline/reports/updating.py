@@ -38,9 +38,7 @@ class AggregationReport:
             where all fit. Nothing is left to do by that.
         sealed_before: what ends at it or before was asked to be reset, but stays as it is, since
             its events are deleted; empty where nothing of that was asked for.
-        report_as: the table of which this is a part (see the key of `aggregator_config`).
-        counters: counter -> what became of it in that table.
-        vanished: how many rows that table has less.
+        counters: counter -> what became of it.
         counted_twice: starts of those of its intervals that have imported rows as well, which
             answers add to those that were counted here.
     """
@@ -54,9 +52,7 @@ class AggregationReport:
     error: str = ""
     unfit: str = ""
     sealed_before: str = ""
-    report_as: str = ""
     counters: Mapping[str, Touched] = field(default_factory=dict)
-    vanished: int = 0
     counted_twice: tuple[str, ...] = ()
 
     def __add__(self, other: AggregationReport) -> AggregationReport:
@@ -70,12 +66,10 @@ class AggregationReport:
             error=self.error or other.error,
             unfit=self.unfit or other.unfit,
             sealed_before=self.sealed_before or other.sealed_before,
-            report_as=self.report_as or other.report_as,
             counters={
                 name: self.counters.get(name, Touched()) + other.counters.get(name, Touched())
                 for name in {**self.counters, **other.counters}
             },
-            vanished=self.vanished + other.vanished,
             counted_twice=self.counted_twice + other.counted_twice,
         )
 

@@ -119,7 +119,7 @@ def test_without_a_context_a_task_runs_in_the_app_that_stats_app_names(
 @pytest.mark.usefixtures("fresh_process")
 def test_without_stats_app_a_task_runs_in_the_stand_alone_app() -> None:
     """The stand-alone app is what is left."""
-    types = ["access-log", "crash-report", "file-download", "heartbeat", "record-view"]
+    types = ["access-log", "device-report", "file-download", "record-view"]
     assert sorted(process_events()["types"]) == types
     assert make_app().name == "stats_pipeline.app"
 

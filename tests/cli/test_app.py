@@ -34,7 +34,7 @@ def test_all_that_is_shipped_is_active_and_data_is_in_the_instance_folder(
 ) -> None:
     """Nothing must be configured, and nothing is written before it is needed."""
     pipeline = pipeline_of(make())
-    shipped = ["access-log", "crash-report", "file-download", "heartbeat", "record-view"]
+    shipped = ["access-log", "device-report", "file-download", "record-view"]
     assert pipeline.registries.active_event_types == shipped
     assert pipeline.store_url == f"sqlite:///{tmp_path / 'instance' / 'stats.db'}"
     assert list(tmp_path.iterdir()) == []

@@ -21,9 +21,9 @@ def test_every_hop_is_one_line_and_the_end_says_how_many(run: Run) -> None:
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert "ok         test event counted by a query: the answer is 1" in lines
-    assert sum(line.startswith("FAILED     worker for ") for line in lines) == 5
+    assert sum(line.startswith("FAILED     worker for ") for line in lines) == 4
     assert sum("What to do: start `stats serve`" in line for line in lines) == 1
-    assert lines[-1] == "5 of 27 hops failed, 0 were not tried."
+    assert lines[-1] == "4 of 24 hops failed, 0 were not tried."
 
 
 def test_workers_need_not_be_asked(run: Run) -> None:
@@ -31,7 +31,7 @@ def test_workers_need_not_be_asked(run: Run) -> None:
     result = run("doctor", "--wait", "0")
     assert result.exit_code == 0
     assert "not tried  worker for access-log: no time was given" in result.stdout
-    assert result.stdout.splitlines()[-1] == "Everything works; 5 hops were not tried."
+    assert result.stdout.splitlines()[-1] == "Everything works; 4 hops were not tried."
 
 
 def test_the_report_as_json(run: Run) -> None:
@@ -113,7 +113,7 @@ def test_the_status_of_an_outage_shows_all_that_is_known_and_ends_with_1(
     assert result.stderr == "Error: not everything is known now: the queue is away\n"
     lines = result.stdout.splitlines()
     assert "queue: not known: the queue is away" in lines
-    assert "  ? access-log, crash-report, file-download, heartbeat, record-view" in result.stdout
+    assert "  ? access-log, device-report, file-download, record-view" in result.stdout
     (line,) = [line for line in lines if line.startswith("  access-log  ")]
     assert line.split() == ["access-log", "?", "?", "3", "0.0%", "0", "-"]
     assert "  access-log-agg" in result.stdout

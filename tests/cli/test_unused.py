@@ -79,7 +79,7 @@ def test_an_update_does_not_count_it(
 def test_the_doctor_loads_it_and_only_counts_it(run: Run) -> None:
     """A wrong registration is found whoever made it; names are there for who wants them."""
     shown = run("doctor", "--wait", "0").stdout
-    assert f"aggregations: 11 can be used: {USED}, and 10 of event types that are not" in shown
+    assert f"aggregations: 7 can be used: {USED}, and 6 of event types that are not" in shown
     assert "build-versions" not in shown, "nor a query of another class that says what it reads"
     assert UNUSED not in shown
     assert UNUSED in run("doctor", "--wait", "0", "-v").stdout

@@ -15,13 +15,12 @@ from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.reports import ProcessingReport, UpdateReport
 from stats_pipeline.stores.protocol import Snapshot
 
-HEARTBEAT, CRASH_REPORT = "heartbeat", "crash-report"
-ACTIVE: Mapping[str, Any] = {HEARTBEAT: {}, CRASH_REPORT: {}}
+REPORT = "device-report"
+ACTIVE: Mapping[str, Any] = {REPORT: {}}
 FIELDS = {"build": "build_fingerprint", "radio": "radio_version"}
-COUNTERS = {HEARTBEAT: ("heartbeats",), CRASH_REPORT: ("prob_crashes", "smpl", "other")}
+COUNTERS = ("heartbeats", "prob_crashes", "smpl", "other")
 NAMES = [
-    f"{event_type}-{dimension}-{interval}-agg"
-    for event_type in (CRASH_REPORT, HEARTBEAT)
+    f"{REPORT}-{dimension}-{interval}-agg"
     for dimension in ("build", "radio")
     for interval in ("all", "day")
 ]
@@ -33,7 +32,7 @@ Counts = tuple[int, int, int, int]
 
 
 class Make(Protocol):
-    """Make a pipeline with both event types, on whichever store and queue the test runs."""
+    """Make a pipeline that takes reports, on whichever store and queue the test runs."""
 
     def __call__(self, clock: ManualClock | None = None, **settings: Any) -> Pipeline:
         """Make it."""
@@ -44,6 +43,7 @@ def heartbeat(
 ) -> Event:
     """Return a heartbeat as a phone sends it."""
     return {
+        "kind": "heartbeat",
         "device_id": device,
         "timestamp": time,
         "build_fingerprint": build,
@@ -61,7 +61,7 @@ def crash(
     **more: Any,
 ) -> Event:
     """Return a crash report as a phone sends it."""
-    return heartbeat(device, time, build, radio, boot_reason=reason, **more)
+    return heartbeat(device, time, build, radio, **{"kind": "crash", "boot_reason": reason} | more)
 
 
 def beats(*days: str, device: str = "A", build: str = "B1") -> list[dict[str, Any]]:
@@ -69,22 +69,22 @@ def beats(*days: str, device: str = "A", build: str = "B1") -> list[dict[str, An
     return [heartbeat(device, f"2019-02-{day}T10:00", build) for day in days]
 
 
-#: E000: (received at, event type, event), up to the first update and up to the second one.
-E000_FIRST: list[tuple[str, str, Event]] = [
-    ("2019-03-01T10:05", HEARTBEAT, heartbeat("A", "2019-03-01T10:00")),  # H1
-    ("2019-03-01T10:06", HEARTBEAT, heartbeat("A", "2019-03-01T10:00")),  # H2, a copy of H1
-    ("2019-03-01T10:07", HEARTBEAT, heartbeat("B", "2019-03-01T10:00")),  # H3
-    ("2019-03-02T00:05", HEARTBEAT, heartbeat("A", "2019-03-01T23:30", radio=None)),  # H4
-    ("2019-03-02T10:05", HEARTBEAT, heartbeat("A", "2019-03-02T10:00", "B2")),  # H5
-    ("2019-03-02T11:00", CRASH_REPORT, crash("A", "2019-03-02T11:00")),  # C1
-    ("2019-03-02T11:31", CRASH_REPORT, crash("B", "2019-03-02T11:30", "B2", "RTC alarm")),  # C2
-    ("2019-03-02T12:00", CRASH_REPORT, crash("B", "2019-03-02T11:40", "B2", "random")),  # C3
+#: E000: (received at, report), up to the first update and up to the second one.
+E000_FIRST: list[tuple[str, Event]] = [
+    ("2019-03-01T10:05", heartbeat("A", "2019-03-01T10:00")),  # H1
+    ("2019-03-01T10:06", heartbeat("A", "2019-03-01T10:00")),  # H2, a copy of H1
+    ("2019-03-01T10:07", heartbeat("B", "2019-03-01T10:00")),  # H3
+    ("2019-03-02T00:05", heartbeat("A", "2019-03-01T23:30", radio=None)),  # H4
+    ("2019-03-02T10:05", heartbeat("A", "2019-03-02T10:00", "B2")),  # H5
+    ("2019-03-02T11:00", crash("A", "2019-03-02T11:00")),  # C1
+    ("2019-03-02T11:31", crash("B", "2019-03-02T11:30", "B2", "RTC alarm")),  # C2
+    ("2019-03-02T12:00", crash("B", "2019-03-02T11:40", "B2", "random")),  # C3
 ]
-E000_SECOND: list[tuple[str, str, Event]] = [
-    ("2019-03-02T13:00", HEARTBEAT, heartbeat("A", "2019-03-01T10:00")),  # H6, a late copy of H1
-    ("2019-03-02T14:00", HEARTBEAT, heartbeat("C", "2019-02-20T08:00")),  # H7
-    ("2019-03-02T15:01", CRASH_REPORT, crash("C", "2019-03-02T15:00", reason="keyboard power on")),
-    ("2019-03-02T16:00", HEARTBEAT, heartbeat("B", "2019-02-25T08:00", "B2", "R2")),  # H8
+E000_SECOND: list[tuple[str, Event]] = [
+    ("2019-03-02T13:00", heartbeat("A", "2019-03-01T10:00")),  # H6, a late copy of H1
+    ("2019-03-02T14:00", heartbeat("C", "2019-02-20T08:00")),  # H7
+    ("2019-03-02T15:01", crash("C", "2019-03-02T15:00", reason="keyboard power on")),
+    ("2019-03-02T16:00", heartbeat("B", "2019-02-25T08:00", "B2", "R2")),  # H8
 ]
 
 
@@ -93,19 +93,17 @@ def clock_at(time: str) -> ManualClock:
     return ManualClock(parse_time(time))
 
 
-def receive(
-    pipeline: Pipeline, clock: ManualClock, reports: Sequence[tuple[str, str, Event]]
-) -> None:
+def receive(pipeline: Pipeline, clock: ManualClock, reports: Sequence[tuple[str, Event]]) -> None:
     """Publish each report at the time at which it was received, then process all of them."""
-    for time, event_type, event in reports:
+    for time, report in reports:
         advance_to(clock, time)
-        pipeline.publish(event_type, [event])
+        pipeline.publish(REPORT, [report])
     process(pipeline)
 
 
-def take(pipeline: Pipeline, event_type: str, events: Sequence[Event]) -> ProcessingReport:
-    """Publish and process events of one type."""
-    pipeline.publish(event_type, events)
+def take(pipeline: Pipeline, reports: Sequence[Event]) -> ProcessingReport:
+    """Publish and process these reports."""
+    pipeline.publish(REPORT, reports)
     return process(pipeline)
 
 
@@ -163,16 +161,15 @@ def totals(pipeline: Pipeline, dimension: str = "build") -> dict[str, Counts]:
 def _counts(
     pipeline: Pipeline, dimension: str, interval: str, label: Any
 ) -> dict[tuple[str, str], Counts]:
-    found: dict[tuple[str, str], dict[str, int]] = {}
-    for event_type, counters in COUNTERS.items():
-        for row in rows(pipeline, f"{event_type}-{dimension}-{interval}-agg"):
-            counts = found.setdefault((row[FIELDS[dimension]], label(row)), {})
-            counts |= {counter: row[counter] for counter in counters}
-    names = [counter for counters in COUNTERS.values() for counter in counters]
     return {
-        key: (counts.get(names[0], 0), *(counts.get(name, 0) for name in names[1:]))  # type: ignore[misc]
-        for key, counts in found.items()
+        (row[FIELDS[dimension]], label(row)): counts(row)
+        for row in rows(pipeline, f"{REPORT}-{dimension}-{interval}-agg")
     }
+
+
+def counts(row: Mapping[str, Any]) -> Counts:
+    """Return the four counters of a row."""
+    return row["heartbeats"], row["prob_crashes"], row["smpl"], row["other"]
 
 
 def versions(pipeline: Pipeline, dimension: str = "build", **params: Any) -> dict[str, Any]:

@@ -21,12 +21,11 @@ from stats_pipeline.model import Event
 from stats_pipeline.pipeline import Pipeline
 from tests.contrib.crash_reports import (
     COUNTERS,
-    CRASH_REPORT,
     E000_FIRST,
     E000_SECOND,
     FIELDS,
-    HEARTBEAT,
     NAMES,
+    REPORT,
     Counts,
     advance_to,
     all_rows,
@@ -37,8 +36,8 @@ from tests.contrib.crash_reports import (
 )
 from tests.support import stored_events
 
-#: A line about a table, such as `2 build-day created for counter heartbeats`.
-LINE = re.compile(r"(\d+) (\S+) (created|updated|deleted)(?: for counter (\S+))?")
+#: A line such as `2 device-report-build-day-agg created for counter heartbeats`.
+LINE = re.compile(rf"(\d+) {REPORT}-(\S+)-agg (created|updated|deleted)(?: for counter (\S+))?")
 
 #: The table of E000: heartbeats, crashes, SMPL, other.
 AFTER_FIRST: dict[str, Any] = {
@@ -95,8 +94,8 @@ class Stage:
     rows: dict[str, list[dict[str, Any]]]
     #: dimension -> the answer of its table of versions.
     answers: dict[str, dict[str, Any]]
-    #: Event type -> what is stored of it.
-    events: dict[str, list[dict[str, Any]]]
+    #: What is stored of the reports.
+    events: list[dict[str, Any]]
 
     @property
     def versions(self) -> dict[str, dict[str, Any]]:
@@ -118,12 +117,11 @@ class Stage:
             table = f"{dimension}-{interval}"
             return "+".join(said[table, counter, what] for what in ("created", "updated"))
 
-        names = [name for counters in COUNTERS.values() for name in counters]
-        return [f"{of('all', name)} / {of('day', name)}" for name in names]
+        return [f"{of('all', name)} / {of('day', name)}" for name in COUNTERS]
 
     @property
     def deleted(self) -> dict[str, int]:
-        """Table -> how many rows it has less, as they say."""
+        """Dimension and interval -> how many rows it has less, as they say."""
         return {
             found[2]: int(found[1])
             for found in map(LINE.fullmatch, self.lines)
@@ -164,7 +162,7 @@ def tell(pipeline: Pipeline, clock: ManualClock) -> Story:
         return _look(pipeline, run(action, *options, *NAMES))
 
     def take(events: Sequence[Event]) -> None:
-        receive(pipeline, clock, [("2019-03-03", HEARTBEAT, event) for event in events])
+        receive(pipeline, clock, [("2019-03-03", event) for event in events])
 
     receive(pipeline, clock, E000_FIRST)
     refused, without_action, rows_at_first = run("recount"), run(), all_rows(pipeline)
@@ -197,5 +195,5 @@ def _look(pipeline: Pipeline, result: Result) -> Stage:
         days=of_each(days),
         rows=all_rows(pipeline),
         answers={dimension: pipeline.query(f"{dimension}-versions") for dimension in FIELDS},
-        events={name: stored_events(pipeline, name) for name in (HEARTBEAT, CRASH_REPORT)},
+        events=stored_events(pipeline, REPORT),
     )

@@ -10,13 +10,13 @@ from stats_pipeline.metrics import First
 from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.reports import RetentionReport
 from tests.contrib.crash_reports import (
-    CRASH_REPORT,
-    HEARTBEAT,
     NAMES,
+    REPORT,
     Make,
     crash,
     heartbeat,
     reset,
+    rows,
     take,
     totals,
     update,
@@ -25,14 +25,12 @@ from tests.contrib.crash_reports import (
 from tests.support import stored_events
 
 HOUR_SECONDS = 3_600
-EVER = f"{HEARTBEAT}-build-all-agg"
+EVER = f"{REPORT}-build-all-agg"
 
 #: With 31 days, 2019-05-15 closes what is before April.
 MAY = "2019-05-15T12:00"
 FOR_A_MONTH: dict[str, Any] = {
-    "STATS_EVENTS": {
-        name: {"processor_config": {"retention_days": 31}} for name in (HEARTBEAT, CRASH_REPORT)
-    }
+    "STATS_EVENTS": {REPORT: {"processor_config": {"retention_days": 31}}}
 }
 
 
@@ -47,13 +45,13 @@ def test_A000_33_A000_41_what_was_counted_of_deleted_reports_stays(make: Make) -
     """Counters and first days go on from there, after updates and after a reset."""
     clock = ManualClock(parse_time(MAY))
     server = make(clock, **FOR_A_MONTH)
-    take(server, HEARTBEAT, [heartbeat("A", "2019-02-20T10:00"), heartbeat("A", MAY)])
-    take(server, CRASH_REPORT, [crash("A", "2019-03-01T11:00", reason="RTC alarm")])
+    take(server, [heartbeat("A", "2019-02-20T10:00"), heartbeat("A", MAY)])
+    take(server, [crash("A", "2019-03-01T11:00", reason="RTC alarm")])
     update(server)
     before = versions(server)
     assert sum(retain(server, clock).events.values()) == 2
-    assert [event["timestamp"][:7] for event in stored_events(server, HEARTBEAT)] == ["2019-05"]
-    take(server, HEARTBEAT, [heartbeat("B", MAY), heartbeat("C", MAY, "B2")])
+    assert [event["timestamp"][:7] for event in stored_events(server, REPORT)] == ["2019-05"]
+    take(server, [heartbeat("B", MAY), heartbeat("C", MAY, "B2")])
     update(server)
     after = versions(server)
     assert totals(server) == {"B1": (3, 0, 1, 0), "B2": (1, 0, 0, 0)}
@@ -65,10 +63,10 @@ def test_A000_33_A000_41_what_was_counted_of_deleted_reports_stays(make: Make) -
 def test_a_late_report_costs_its_day_only(make: Make) -> None:
     """Not all reports of all time: those of other days could even be gone."""
     server = make()
-    take(server, HEARTBEAT, [heartbeat("A", "2019-01-20T10:00"), heartbeat("A", "2019-02-20")])
+    take(server, [heartbeat("A", "2019-01-20T10:00"), heartbeat("A", "2019-02-20")])
     server.update([EVER])
-    server.store.delete_indices([f"{server.registries.event_type(HEARTBEAT).alias}-2019-01"])
-    take(server, HEARTBEAT, [heartbeat("B", "2019-02-20T10:00")])
+    server.store.delete_indices([f"{server.registries.event_type(REPORT).alias}-2019-01"])
+    take(server, [heartbeat("B", "2019-02-20T10:00")])
     assert server.update([EVER]).is_complete
     assert totals(server)["B1"][0] == 3
     assert all(server.registries.aggregation(name).follows_from_days for name in NAMES[::2])
@@ -78,12 +76,12 @@ def test_rows_of_an_earlier_version_want_one_reset(make: Make) -> None:
     """It kept the first day as `First`, and no days of all time: an update says what to run."""
     metrics = {"heartbeats": Count(), "first_seen": First("timestamp")}
     earlier = make(STATS_AGGREGATIONS={EVER: {"aggregator_config": {"metrics": metrics}}})
-    take(earlier, HEARTBEAT, [heartbeat("A", "2019-02-20T10:00")])
+    take(earlier, [heartbeat("A", "2019-02-20T10:00")])
     assert earlier.update([EVER]).is_complete
     server = make()
-    take(server, HEARTBEAT, [heartbeat("B", "2019-02-21T10:00")])
+    take(server, [heartbeat("B", "2019-02-21T10:00")])
     assert f"run `stats reset {EVER}`" in server.update([EVER]).aggregations[EVER].error
-    assert totals(server)["B1"][0] == 1
+    assert [row["heartbeats"] for row in rows(server, EVER)] == [1]
     assert server.reset([EVER]).is_complete
     found = versions(server)["B1"]
     assert (found["heartbeats"], found["first_seen"]) == (2.0, "2019-02-20")

@@ -17,9 +17,8 @@ from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.reports import Touched
 from stats_pipeline.stores.protocol import Document, Put, Verdict
 from tests.contrib.crash_reports import (
-    CRASH_REPORT,
-    HEARTBEAT,
     NAMES,
+    REPORT,
     START,
     InterruptedAggregator,
     Make,
@@ -38,7 +37,7 @@ from tests.contrib.crash_reports import (
 )
 from tests.support import stored_events
 
-BUILDS, RADIOS = f"{HEARTBEAT}-build-day-agg", f"{HEARTBEAT}-radio-day-agg"
+BUILDS, RADIOS = f"{REPORT}-build-day-agg", f"{REPORT}-radio-day-agg"
 
 
 class TickingClock(ManualClock):
@@ -59,8 +58,8 @@ def server(embedded_server: Pipeline) -> Pipeline:
 def test_A000_04_A000_05_A000_06_a_reset_says_what_the_reports_say(make: Make) -> None:
     """A row of a value that no report has is gone; a counter that is wrong is right again."""
     server = make()
-    take(server, HEARTBEAT, beats("01", "02", "02"))
-    take(server, HEARTBEAT, beats("02", device="B"))
+    take(server, beats("01", "02", "02"))
+    take(server, beats("02", device="B"))
     server.update([BUILDS, RADIOS])
     expected = {name: rows(server, name) for name in (BUILDS, RADIOS)}
     for name in (BUILDS, RADIOS):
@@ -77,8 +76,8 @@ def test_A000_04_A000_05_A000_06_a_reset_says_what_the_reports_say(make: Make) -
 def test_A000_10_any_number_of_updates_is_one_reset(server: Pipeline) -> None:
     """Reports come one by one, in no order, some of them twice; rows are the same to the letter."""
     for day in ("09", "03", "09", "05", "03"):
-        take(server, HEARTBEAT, beats(day))
-        take(server, CRASH_REPORT, [crash("A", f"2019-02-{day}T11:00", reason=None)])
+        take(server, beats(day))
+        take(server, [crash("A", f"2019-02-{day}T11:00", reason=None)])
         update(server)
     incremental, table = all_rows(server), versions(server)
     reset(server)
@@ -92,7 +91,7 @@ def test_A000_11_A000_16_how_fresh_a_rollup_is_was_taken_before_it_read_anything
     """D20: not when the run ended; the marks decide what is counted, not this time."""
     clock = TickingClock(START)
     server = make(clock, **interrupted(BUILDS))
-    take(server, HEARTBEAT, beats("01"))
+    take(server, beats("01"))
     read_at: list[datetime] = []
     look = staticmethod(lambda: read_at.append(clock.now()))
     monkeypatch.setattr(InterruptedAggregator, "interrupt", look)
@@ -105,46 +104,44 @@ def test_A000_11_all_rollups_of_a_run_are_equally_fresh(make_embedded: Make) -> 
     """The bound is taken once, when the run begins: of an update, and of a reset."""
     server = make_embedded(TickingClock(START))
     for job in (server.update, server.reset):
-        take(server, HEARTBEAT, beats("01"))
-        take(server, CRASH_REPORT, [crash("A", "2019-02-01T11:00")])
+        take(server, beats("01"))
+        take(server, [crash("A", "2019-02-01T11:00")])
         report = job(NAMES)
         assert report.is_complete
         assert {as_of(server, name) for name in NAMES} == {parse_time(report.started_at)}
 
 
 def test_A000_53_threads_and_names_in_any_order_make_no_difference(make_embedded: Make) -> None:
-    """Parts of one interval wait for each other, and heartbeats come first."""
+    """The first counter of a new row creates it, the others update it, of an update and a reset."""
     server = make_embedded(STATS_UPDATE_THREADS=4)
     dates = [f"{day:02}" for day in range(1, 9)]
-    take(server, HEARTBEAT, beats(*dates))
-    take(server, CRASH_REPORT, [crash("A", f"2019-02-{day}T11:00") for day in dates])
+    take(server, [*beats(*dates), *(crash("A", f"2019-02-{day}T11:00") for day in dates[1:])])
+    take(server, [crash("A", "2019-02-09T11:00")])
     for job in (server.update, server.reset):
         report = job(NAMES[::-1]).aggregations
-        assert report[BUILDS].counters == {"heartbeats": Touched(created=8)}
-        crashes = report[f"{CRASH_REPORT}-build-day-agg"].counters
-        assert crashes["prob_crashes"] == Touched(updated=8)
-        assert crashes["other"] == Touched()
-        assert report[f"{HEARTBEAT}-build-all-agg"].counters["heartbeats"] == Touched(
-            created=1, updated=7
+        assert report[BUILDS].counters == {
+            "heartbeats": Touched(created=8),
+            "prob_crashes": Touched(created=1, updated=7),
+            "smpl": Touched(),
+            "other": Touched(),
+        }
+        ever = report[f"{REPORT}-build-all-agg"].counters
+        assert (ever["heartbeats"], ever["prob_crashes"]) == (
+            Touched(created=1, updated=7),
+            Touched(updated=8),
         )
 
 
-def test_A000_54_what_one_part_loses_is_not_gone_while_the_other_has_it(
-    make_embedded: Make,
-) -> None:
-    """Of an update, and of a reset of one of them, which neither empties nor fills the table."""
+def test_A000_54_a_day_that_loses_one_counter_is_not_gone(make_embedded: Make) -> None:
+    """It is gone, and is reported as deleted, when it has lost the last of them."""
     server = make_embedded()
-    crashes = f"{CRASH_REPORT}-build-day-agg"
     report = {**crash("A", "2019-02-01T11:00"), "event_id": "any"}
-    take(server, HEARTBEAT, beats("01", "02"))
-    take(server, CRASH_REPORT, [report])
+    beat = {**heartbeat("A", "2019-02-01T10:00"), "event_id": "any"}
+    take(server, [report, beat])
     update(server)
-    again = server.reset([BUILDS]).aggregations[BUILDS]
-    assert (again.deleted, again.vanished) == (2, 1)
-    assert again.counters == {"heartbeats": Touched(created=1, updated=1)}
-    take(server, CRASH_REPORT, [{**report, "revision": 1, "withdrawn": True}])
-    gone = update(server).aggregations[crashes]
-    assert (gone.deleted, gone.vanished) == (1, 0)
+    for event, deleted in ((report, 0), (beat, 1)):
+        take(server, [{**event, "revision": 1, "withdrawn": True}])
+        assert update(server).aggregations[BUILDS].deleted == deleted
 
 
 def as_of(server: Pipeline, name: str) -> datetime | None:
@@ -160,9 +157,9 @@ def test_A000_15_a_report_that_arrives_during_a_run_counts_once_after_the_next(
 
     def arrive() -> None:
         monkeypatch.setattr(InterruptedAggregator, "interrupt", lambda: None)
-        take(server, HEARTBEAT, beats("01", "05", device="late"))
+        take(server, beats("01", "05", device="late"))
 
-    take(server, HEARTBEAT, beats("01"))
+    take(server, beats("01"))
     monkeypatch.setattr(InterruptedAggregator, "interrupt", arrive)
     server.update([BUILDS])
     assert [row["heartbeats"] for row in rows(server, BUILDS)] in ([1], [2], [2, 1])
@@ -181,14 +178,14 @@ def test_A000_17_a_run_that_began_earlier_does_not_make_answers_look_older(make:
 def test_A000_20_every_time_is_aware_utc(server: Pipeline) -> None:
     """A time without a zone is UTC, any other is turned into it."""
     beat = heartbeat("A", "2019-02-01T00:30:00+02:00")
-    take(server, HEARTBEAT, [beat, heartbeat("A", "2019-02-01T10:00")])
+    take(server, [beat, heartbeat("A", "2019-02-01T10:00")])
     update(server)
-    (row,) = rows(server, f"{HEARTBEAT}-build-all-agg")
+    (row,) = rows(server, f"{REPORT}-build-all-agg")
     assert row["first_seen"] == "2019-01-31T22:30:00.000Z"
     assert set(days(server)) == {("B1", "2019-01-31"), ("B1", "2019-02-01")}
     times = [
         event[name]
-        for event in stored_events(server, HEARTBEAT)
+        for event in stored_events(server, REPORT)
         for name in ("timestamp", "received_at")
     ]
     times += [

@@ -13,8 +13,7 @@ from stats_pipeline.errors import InvalidParameter
 from stats_pipeline.pipeline import Pipeline
 from tests.contrib.crash_reports import (
     ACTIVE,
-    CRASH_REPORT,
-    HEARTBEAT,
+    REPORT,
     crash,
     heartbeat,
     reset,
@@ -26,10 +25,8 @@ from tests.support import Backend, MakeApp
 
 QUERIES = [
     "build-versions",
-    "crash-report-build-histogram",
-    "crash-report-radio-histogram",
-    "heartbeat-build-histogram",
-    "heartbeat-radio-histogram",
+    "device-report-build-histogram",
+    "device-report-radio-histogram",
     "radio-versions",
 ]
 
@@ -43,7 +40,7 @@ def server(embedded_server: Pipeline) -> Pipeline:
 def seen_on(server: Pipeline, *days: str, build: str = "B1") -> tuple[str, str]:
     """Take a heartbeat of each day, update, and return first seen and released on."""
     beats = [heartbeat(f"phone with {build}", f"{day}T10:00", build) for day in days]
-    assert take(server, HEARTBEAT, beats).indexed == len(days)
+    assert take(server, beats).indexed == len(days)
     update(server)
     table = versions(server)[build]
     return table["first_seen"], table["released_on"]
@@ -74,7 +71,7 @@ def test_a_version_of_which_only_history_is_known_has_no_first_day(server: Pipel
     """Rows that were counted elsewhere need not have one; people may say when it was released."""
     update(server)
     row = {"start": "1970-01-01", "build_fingerprint": "B0", "count": 5, "heartbeats": 5}
-    history = server.moving.history("heartbeat-build-all-agg", "old")
+    history = server.moving.history("device-report-build-all-agg", "old")
     assert history.take(lambda: [(1, json.dumps(row).encode())]).rows == 1
     found = versions(server)["B0"]
     assert (found["heartbeats"], found["first_seen"], found["released_on"]) == (5.0, None, None)
@@ -95,7 +92,7 @@ def test_a_withdrawn_report_moves_the_first_day_forward(server: Pipeline) -> Non
     seen_on(server, "2019-02-20", "2019-02-27")
     more: dict[str, Any] = {"revision": 1, "withdrawn": True, "event_id": "any"}
     mistake = heartbeat("phone with B1", "2019-02-20T10:00", **more)
-    take(server, HEARTBEAT, [mistake])
+    take(server, [mistake])
     update(server)
     assert versions(server)["B1"]["first_seen"] == "2019-02-27"
 
@@ -103,36 +100,35 @@ def test_a_withdrawn_report_moves_the_first_day_forward(server: Pipeline) -> Non
 def test_versions_come_by_the_number_of_their_reports_or_as_they_are_asked_for(
     server: Pipeline,
 ) -> None:
-    """One parameter, the version; dates mean nothing where all time is counted."""
+    """By their version, or so many of them; dates mean nothing where all time is counted."""
     seen_on(server, "2019-02-27", "2019-02-28", build="B2")
     seen_on(server, "2019-02-27", build="B3")
-    take(server, CRASH_REPORT, [crash("A", "2019-02-26T10:00", "B1")])
+    take(server, [crash("A", "2019-02-26T10:00", "B1")])
     update(server)
     assert list(versions(server)) == ["B2", "B1", "B3"]
     assert list(versions(server, build_fingerprint=["B1", "B3"])) == ["B1", "B3"]
     assert versions(server, build_fingerprint="B4") == {}
     with pytest.raises(InvalidParameter, match="each of its rows covers all time"):
         versions(server, start_date="2019-02-27")
-    with pytest.raises(InvalidParameter, match="'size' is unknown; allowed: build_fingerprint"):
-        versions(server, size=1)
+    assert list(versions(server, size=1)) == ["B2"]
     with pytest.raises(InvalidParameter, match="'build' is unknown"):
         versions(server, build="B1")
 
 
 def test_the_histogram_of_a_version_counts_day_by_day(server: Pipeline) -> None:
-    """Each event type has one; days between without a report are filled with zeros."""
+    """All counters have one; days between without a report are filled with zeros."""
     reasons = {"2019-02-20": "UNKNOWN", "2019-02-22": "RTC alarm"}
     for day, reason in reasons.items():
-        take(server, CRASH_REPORT, [crash("A", f"{day}T10:00", "B1", reason)])
+        take(server, [crash("A", f"{day}T10:00", "B1", reason)])
     seen_on(server, "2019-02-21", build="B2")
-    answer = server.query("crash-report-build-histogram", build_fingerprint="B1")
+    answer = server.query("device-report-build-histogram", build_fingerprint="B1")
     found = [(b["date"][:10], b["prob_crashes"], b["smpl"], b["other"]) for b in answer["buckets"]]
     assert found == [
         ("2019-02-20", 1.0, 0.0, 0.0),
         ("2019-02-21", 0.0, 0.0, 0.0),
         ("2019-02-22", 0.0, 1.0, 0.0),
     ]
-    answer = server.query("heartbeat-radio-histogram", radio_version="R1", interval="month")
+    answer = server.query("device-report-radio-histogram", radio_version="R1", interval="month")
     assert [(b["date"][:7], b["heartbeats"]) for b in answer["buckets"]] == [("2019-02", 1.0)]
 
 
@@ -147,7 +143,7 @@ def test_who_asks_must_be_known(embedded: Backend, make_app: MakeApp) -> None:
     listed = {each["name"]: each for each in answer["queries"]}
     assert set(QUERIES) <= listed.keys()
     parameters = [each["name"] for each in listed["build-versions"]["parameters"]]
-    assert parameters == ["build_fingerprint"]
+    assert parameters == ["size", "build_fingerprint"]
     assert all(listed[name]["description"] for name in QUERIES)
     refused = known.test_client().get("/stats/build-versions?build=B1")
     assert (refused.status_code, "build_fingerprint" in refused.text) == (400, True)
@@ -163,7 +159,7 @@ def test_the_command_line_sets_what_people_know(embedded: Backend, make_app: Mak
         return json.loads(result.stdout)
 
     with app.app_context():
-        current_stats.publish(HEARTBEAT, [heartbeat("A", "2019-02-20T10:00")])
+        current_stats.publish(REPORT, [heartbeat("A", "2019-02-20T10:00")])
         current_stats.process_events()
     run("update")
     run("annotations", "set", "build_fingerprint", "B1", "released_on=2019-02-22", "is_beta=true")

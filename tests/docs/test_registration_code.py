@@ -95,7 +95,13 @@ def test_metrics_with_a_filter_count_what_the_page_says(
     pipeline.update()
     answer = pipeline.query("boots")
     found = {name: answer[name] for name in ("count", *metrics)}
-    assert found == {"count": 4, "crashes": 2, "other": 2, "bytes_of_people": 11}
+    assert found == {
+        "count": 4,
+        "crashes": 2,
+        "other": 2,
+        "bytes_of_people": 11,
+        "known_of_people": 2,
+    }
 
 
 @pytest.mark.parametrize(

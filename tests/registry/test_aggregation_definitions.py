@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
-from stats_pipeline import Count, Sum, Unique, Where
+from stats_pipeline import Count, Filter, Sum, Unique, Where
 from stats_pipeline.aggregations import exclude_robots
 from stats_pipeline.aggregations.aggregator import StatAggregator
 from stats_pipeline.errors import DefinitionError, StatsError, UnknownAggregation
 from stats_pipeline.registry import AggregationDefinition
 from tests.registry.conftest import MakeRegistries, Register
+
+#: A condition that fits.
+SMALL = Filter().where("size", exclude=[0])
 
 
 @pytest.fixture
@@ -130,6 +133,12 @@ def test_rows_have_a_field_for_everything_that_is_declared(define: Any) -> None:
         ({"metrics": {"n": ("last", "nothing")}}, "no field 'nothing'"),
         ({"metrics": {"n": Count(where=Where("nothing", include=[1]))}}, "no field 'nothing'"),
         ({"metrics": {"n": Count(where=Where("note", include=["a b"]))}}, "can be filtered by"),
+        ({"metrics": {"n": Count(where=SMALL.where("nothing", [1]))}}, "no field 'nothing'"),
+        (
+            {"metrics": {"n": Count(where=SMALL.where("size", ["x"]))}},
+            "'x', which the field 'size'",
+        ),
+        ({"metrics": {"n": Count(where=SMALL.between("size"))}}, "type long, .*has a time"),
         ({"aggregation_field": [["item"]]}, r"no field \['item'\]"),
         ({"metrics": {"n": ("median", "size")}}, r"\('median', 'size'\) is not a metric"),
         ({"metrics": [("sum", "size")]}, "metrics must be a dict"),
@@ -284,29 +293,6 @@ def test_D10_W15_visitors_are_counted_only_where_one_visitor_keeps_one_id(
     else:
         with pytest.raises(DefinitionError, match="longer salt_window, or count 'unique_session"):
             _ = definition.config
-
-
-def test_parts_of_one_table_have_rows_about_the_same(
-    register: Register, registries: MakeRegistries, templates: str
-) -> None:
-    """Rows of other dimensions, intervals or zones are none of them; without a table none are."""
-    register("shop", events=[{"event_type": "thing", "templates": templates}])
-
-    def other_parts(name: str, **second: Any) -> list[str]:
-        configs = {"b-agg": {"report_as": "t"}, "a-agg": {"report_as": "t", **second}, "c-agg": {}}
-        every = {"event": "thing", "aggregation_field": "item"}
-        aggregations = {
-            name: {"aggregator_config": {**every, **config}} for name, config in configs.items()
-        }
-        found = registries(STATS_AGGREGATIONS=aggregations)
-        return [part.name for part in found.other_parts(found.aggregation(name))]
-
-    assert other_parts("b-agg", metrics={"sold": Count()}, index_interval="year") == ["a-agg"]
-    assert other_parts("c-agg") == []
-    assert other_parts("b-agg", aggregation_field="size") == []
-    assert other_parts("b-agg", aggregation_interval="month") == []
-    assert other_parts("b-agg", time_zone="Europe/Zurich") == []
-    assert other_parts("b-agg", time_zone="Nowhere") == []
 
 
 def test_counters_are_what_counts_events(define: Any) -> None:

@@ -72,7 +72,7 @@ def test_A004_01_02_03_08_the_example_of_the_design_counts_e004_in_an_installed_
     """Signals become 7 documents, 3 rows and the very numbers of E004, with nothing adapted."""
     assert outcome["flushed"] is True
     assert outcome["owner"] == "my-app", "what is shipped yields to another owner"
-    shipped = ["access-log", "crash-report", "file-download", "heartbeat", "record-view"]
+    shipped = ["access-log", "device-report", "file-download", "record-view"]
     assert outcome["other_event_types"] == shipped
     processed = outcome["processed"]
     assert [processed[key] for key in ("taken", "indexed", "duplicates")] == [10, 7, 3]

@@ -169,17 +169,25 @@ class GroupContract:
     ) -> None:
         """Values match as a whole and with their case; a missing one is never excluded."""
         values = ["UNKNOWN", "unknown", "UNKNOWN ", "RTC", "", None]
-        write(index, {f"k{n}": {"size": 1, "path": value} for n, value in enumerate(values)})
-        conditions = {
+        bodies = [{"size": 1, "path": each, "status": n % 2} for n, each in enumerate(values)]
+        write(index, {f"k{n}": body for n, body in enumerate(bodies)})
+        conditions: dict[str, Where | Filter] = {
             "included": Where("path", include=["UNKNOWN", "RTC"]),
             "excluded": Where("path", exclude=["UNKNOWN", "RTC"]),
             "both": Where("path", include=["UNKNOWN", "RTC"], exclude=["RTC", ""]),
             "neither": Where("path", include=["RTC"], exclude=["RTC"]),
+            "several": Filter().where("path", exclude=["RTC"]).where("status", include=[1]),
         }
-        asked = {name: Count(where=condition) for name, condition in conditions.items()}
+        asked: dict[str, Metric] = {n: Count(where=each) for n, each in conditions.items()}
         with store.snapshot([index]) as snapshot:
             (group,) = snapshot.groups(Filter(), ["size"], asked)
-        assert group.values == {"included": 2, "excluded": 4, "both": 1, "neither": 0}
+        assert group.values == {
+            "included": 2,
+            "excluded": 4,
+            "both": 1,
+            "neither": 0,
+            "several": 2,
+        }
 
     def test_sums_of_whole_numbers_are_whole_numbers(
         self, store: Store, index: str, write: Write

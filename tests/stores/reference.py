@@ -57,7 +57,8 @@ def group(
 
 def measure(metric: Metric, bodies: Sequence[Body]) -> Any:
     """Return a metric of these documents, which have `timestamp` and `event_id`."""
-    kept = [body for body in bodies if metric.where is None or keeps(metric.where, body)]
+    where = metric.where or Filter()
+    kept = select(Filter((where,)) if isinstance(where, Where) else where, bodies)
     if isinstance(metric, Count):
         return len(kept)
     if isinstance(metric, Unique):

@@ -2,8 +2,9 @@
 
 from hypothesis import strategies as st
 
+from stats_pipeline.clock import parse_time
 from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum, Unique
-from stats_pipeline.model import Where
+from stats_pipeline.model import Filter, Where
 
 HOURS = [f"2016-12-18T{hour:02}:00:00.000Z" for hour in range(3)]
 
@@ -25,12 +26,14 @@ BODIES = st.fixed_dictionaries(
 GROUPABLE = ["path", "status", "is_robot", "seen", "size"]
 NUMERIC = ["size", "status", "ratio"]
 
-CONDITIONS = st.none() | st.sampled_from(
+CONDITIONS: st.SearchStrategy[Where | Filter | None] = st.none() | st.sampled_from(
     [
         Where("is_robot", exclude=[True]),
         Where("is_robot", include=[True]),
         Where("path", include=["/a", "/ä"], exclude=["/ä"]),
         Where("status", include=[404]),
+        Filter().where("is_robot", exclude=[True]).where("path", exclude=["/a"]),
+        Filter().where("path", include=["/a", "/ä"]).between("seen", parse_time(HOURS[1])),
     ]
 )
 

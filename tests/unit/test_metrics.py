@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stats_pipeline import Count, First, Last, Max, Mean, Min, Sum, Unique, Where
+from stats_pipeline import Count, Filter, First, Last, Max, Mean, Min, Sum, Unique, Where
 from stats_pipeline.errors import DefinitionError
 from stats_pipeline.metrics import Metric, parse_metric
 
@@ -59,7 +59,20 @@ def test_W5_what_is_no_metric_is_refused_with_the_nearest(spec: Any, message: st
 
 @pytest.mark.parametrize("where", ["reason", {"reason": ["x"]}, [Where("reason", ["x"])]])
 def test_what_is_no_condition_of_a_metric_is_refused(where: Any) -> None:
-    """It says what to write; one condition is all that a metric has."""
+    """It says what to write."""
     for metric in (Count(where=where), Sum("size", where=where)):
-        with pytest.raises(DefinitionError, match=r"shop: where=.* is not a Where; write a single"):
+        with pytest.raises(DefinitionError, match=r"shop: where=.* is neither a Where, such as .*"):
             parse_metric(metric, owner="shop")
+
+
+def test_A000_28_a_filter_of_a_metric_without_conditions_is_refused() -> None:
+    """As is a `Where` without values: it would keep everything."""
+    with pytest.raises(
+        DefinitionError, match=r"shop: where=Filter\(\) of a Count keeps everything"
+    ):
+        parse_metric(Count(where=Filter()), owner="shop")
+    one = Where("kind", ["crash"])
+    both = Filter((one, Where("reason", exclude=["UNKNOWN"])))
+    assert parse_metric(Count(where=both), owner="shop").filter == both
+    assert Count(where=one).filter == Filter((one,))
+    assert Count().filter == Filter()

@@ -1,4 +1,4 @@
-"""Which reports are one: those of one device and one event time, whenever they arrive."""
+"""Which reports are one: those of one kind, device and event time, whenever they arrive."""
 
 from __future__ import annotations
 
@@ -11,24 +11,27 @@ from stats_pipeline.errors import InvalidEvent
 #: One flat dict of JSON values.
 Event = dict[str, Any]
 
+#: What a report may be: a sign of life, or a restart that nobody asked for.
+HEARTBEAT, CRASH = "heartbeat", "crash"
+
 #: Fields of which a report has one value or none: with several it would be in several rows, or in
 #: several counters of one row.
-SINGLE = ("build_fingerprint", "radio_version", "boot_reason")
+SINGLE = ("kind", "build_fingerprint", "radio_version", "boot_reason")
 
 
 def identify_report(event: Event) -> Event:
-    """Make the event known by its device and its time; the device itself is left out.
+    """Make the event known by its kind, device and time; the device itself is left out.
 
     A device sends again what it does not know to have arrived. Such a copy has the same event id
     for ever, and so is stored once. A plain date as the time is its midnight: such reports are one
-    for each device and day.
+    for each kind, device and day.
 
     Raises:
-        KeyError: it has no `device_id`.
-        InvalidEvent: that is neither text nor a whole number, or a field that is counted by is a
-            list.
+        KeyError: it has no `device_id` or no `kind`.
+        InvalidEvent: the device is neither text nor a whole number, a field that is counted by is
+            a list, there is no such kind, or a heartbeat has a boot reason.
     """
-    device_id = event.pop("device_id")
+    device_id, kind = event.pop("device_id"), event["kind"]
     is_id = isinstance(device_id, str | int) and not isinstance(device_id, bool)
     if not is_id or device_id == "":
         raise InvalidEvent(
@@ -41,6 +44,15 @@ def identify_report(event: Event) -> Event:
                 "counts once; send one report for each",
                 field=name,
             )
-    identity = json.dumps([str(device_id), event["timestamp"]])
+    if kind not in (HEARTBEAT, CRASH):
+        raise InvalidEvent(
+            f"kind is {HEARTBEAT!r} or {CRASH!r}, not {str(kind)[:60]!r}", field="kind"
+        )
+    if kind == HEARTBEAT and event.get("boot_reason") is not None:
+        raise InvalidEvent(
+            f"boot_reason is of a report of the kind {CRASH!r}; a {HEARTBEAT} has none",
+            field="boot_reason",
+        )
+    identity = json.dumps([kind, str(device_id), event["timestamp"]])
     event["event_id"] = hashlib.sha256(identity.encode()).hexdigest()[:32]
     return event

@@ -1,6 +1,8 @@
-"""What is registered for crash reports: two event types, each counted by build and by radio.
+"""What is registered for crash reports: one event type, counted by build and by radio version.
 
-What is named by path is imported on use.
+Heartbeats and crashes are one event type, so that their counters are one row, written at once: a
+reader never sees the heartbeats of one run beside the crashes of another. What is named by path is
+imported on use.
 """
 
 from __future__ import annotations
@@ -9,7 +11,10 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-from stats_pipeline import Count, Min, Where
+from stats_pipeline import Count, Filter, Min
+from stats_pipeline.contrib.crash_reports.identity import CRASH, HEARTBEAT
+
+EVENT_TYPE = "device-report"
 
 #: Short name, for names of aggregations and queries -> field of the events.
 DIMENSIONS = {"build": "build_fingerprint", "radio": "radio_version"}
@@ -23,15 +28,14 @@ CRASH_REASONS = ("UNKNOWN", "keyboard power on")
 #: ... and when its power was gone for a moment (sudden momentary power loss).
 SMPL_REASONS = ("RTC alarm",)
 
-#: Event type -> what is counted of it. Every crash report is in one of its three counters, also
-#: one without a reason.
-COUNTERS: Mapping[str, Mapping[str, Count]] = {
-    "heartbeat": {"heartbeats": Count()},
-    "crash-report": {
-        "prob_crashes": Count(where=Where("boot_reason", include=CRASH_REASONS)),
-        "smpl": Count(where=Where("boot_reason", include=SMPL_REASONS)),
-        "other": Count(where=Where("boot_reason", exclude=[*CRASH_REASONS, *SMPL_REASONS])),
-    },
+_CRASHES = Filter().where("kind", include=[CRASH])
+
+#: What is counted. Every report is in exactly one of them, also a crash without a reason.
+COUNTERS: Mapping[str, Count] = {
+    "heartbeats": Count(where=Filter().where("kind", include=[HEARTBEAT])),
+    "prob_crashes": Count(where=_CRASHES.where("boot_reason", include=CRASH_REASONS)),
+    "smpl": Count(where=_CRASHES.where("boot_reason", include=SMPL_REASONS)),
+    "other": Count(where=_CRASHES.where("boot_reason", exclude=[*CRASH_REASONS, *SMPL_REASONS])),
 }
 
 #: Which builds crash is not for everybody's eyes.
@@ -39,16 +43,15 @@ PERMISSION = "stats_pipeline.permissions:authenticated"
 
 
 def register_events() -> list[dict[str, Any]]:
-    """Register the event types `heartbeat` and `crash-report`, which a host publishes."""
+    """Register the event type `device-report`, which a host publishes."""
     return [
         {
-            "event_type": event_type,
+            "event_type": EVENT_TYPE,
             "templates": "stats_pipeline.es_templates.crash_reports",
             "processor_config": {
                 "preprocessors": ["stats_pipeline.contrib.crash_reports.identity:identify_report"],
             },
         }
-        for event_type in COUNTERS
     ]
 
 
@@ -56,29 +59,32 @@ def register_aggregations() -> list[dict[str, Any]]:
     """Register the counters of each build and of each radio version, by day and of all time."""
     return [
         {
-            "aggregation_name": f"{event_type}-{short}-{interval}-agg",
+            "aggregation_name": _aggregation(short, interval),
             "aggregator_config": {
-                "event": event_type,
-                "aggregation_field": DIMENSIONS[short],
+                "event": EVENT_TYPE,
+                "aggregation_field": field,
                 "aggregation_interval": interval,
                 # There are few versions: a year of their days is one small index.
                 "index_interval": "year",
-                "metrics": {**counters, **_dates(interval)},
+                "metrics": {**COUNTERS, **_dates(interval)},
                 # Devices are no robots.
                 "query_modifiers": [],
-                # To readers, both event types are columns of one table.
-                "report_as": f"{short}-{interval}",
             },
         }
-        for (event_type, counters), short, interval in product(
-            COUNTERS.items(), DIMENSIONS, INTERVALS
-        )
+        for (short, field), interval in product(DIMENSIONS.items(), INTERVALS)
     ]
 
 
 def register_queries() -> list[dict[str, Any]]:
-    """Register the tables of versions, and the counters of each event type over time."""
-    return [*map(_versions, DIMENSIONS), *(_histogram(*of) for of in product(COUNTERS, DIMENSIONS))]
+    """Register the tables of versions, and the counters over time."""
+    return [
+        query(short, field)
+        for query, (short, field) in product((_versions, _histogram), DIMENSIONS.items())
+    ]
+
+
+def _aggregation(short: str, interval: str) -> str:
+    return f"{EVENT_TYPE}-{short}-{interval}-agg"
 
 
 def _dates(interval: str) -> dict[str, Min]:
@@ -86,32 +92,29 @@ def _dates(interval: str) -> dict[str, Min]:
     return {"first_seen": Min("timestamp")} if interval == "all" else {}
 
 
-def _versions(short: str) -> dict[str, Any]:
+def _versions(short: str, field: str) -> dict[str, Any]:
     return {
         "query_name": f"{short}-versions",
         "query_class": "stats_pipeline.contrib.crash_reports.versions:VersionsQuery",
         "query_config": {
-            "dimension": DIMENSIONS[short],
-            "counters": {
-                f"{event_type}-{short}-all-agg": list(counters)
-                for event_type, counters in COUNTERS.items()
-            },
+            "aggregation": _aggregation(short, "all"),
+            "dimension": field,
+            "counters": list(COUNTERS),
         },
         "permission": PERMISSION,
         "description": f"Each {short} version: heartbeats, crashes, first seen, released",
     }
 
 
-def _histogram(event_type: str, short: str) -> dict[str, Any]:
-    dimension, counters = DIMENSIONS[short], COUNTERS[event_type]
+def _histogram(short: str, field: str) -> dict[str, Any]:
     return {
-        "query_name": f"{event_type}-{short}-histogram",
+        "query_name": f"{EVENT_TYPE}-{short}-histogram",
         "query_class": "stats_pipeline:DateHistogramQuery",
         "query_config": {
-            "aggregation": f"{event_type}-{short}-day-agg",
-            "optional_filters": {dimension: dimension},
-            "metric_fields": {name: ("sum", name) for name in counters},
+            "aggregation": _aggregation(short, "day"),
+            "optional_filters": {field: field},
+            "metric_fields": {name: ("sum", name) for name in COUNTERS},
         },
         "permission": PERMISSION,
-        "description": f"{', '.join(counters)} over time, of all {short} versions or of some",
+        "description": f"Heartbeats and crashes over time, of all {short} versions or of some",
     }

@@ -1,4 +1,4 @@
-"""The table of versions: the counters of both event types side by side, with what people know."""
+"""The table of versions: their counters side by side, with what people know of them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from stats_pipeline import TermsQuery
-from stats_pipeline.errors import DefinitionError, InvalidParameter
+from stats_pipeline.errors import DefinitionError
 
 Bucket = Mapping[str, Any]
 
@@ -18,7 +18,7 @@ FLAGS = ("is_official", "is_beta")
 
 
 class VersionsQuery:
-    """Answer one bucket for each version that any event type has, as a `TermsQuery` does.
+    """Answer one bucket for each version, as a `TermsQuery` does.
 
     A bucket has all counters, `value` (the number of reports), the day on which the version was
     `first_seen`, the day on which it was `released_on` (the first one unless people know better),
@@ -26,8 +26,9 @@ class VersionsQuery:
 
     Args:
         name: the query's name, for messages.
+        aggregation: one of all time, with the metric `first_seen`.
         dimension: the field whose values are versions; also the parameter that chooses some.
-        counters: aggregation of all time with the metric `first_seen` -> its counters.
+        counters: of the aggregation; what is added up to `value`.
         time_zone: IANA name; where days begin, as in the aggregations of days.
 
     Raises:
@@ -41,53 +42,44 @@ class VersionsQuery:
         self,
         name: str,
         *,
+        aggregation: str,
         dimension: str,
-        counters: Mapping[str, Sequence[str]],
+        counters: Sequence[str],
         time_zone: str = "UTC",
     ) -> None:
-        self._name = name
         self._dimension = dimension
-        self._numbers = ["value", *(counter for each in counters.values() for counter in each)]
+        self._numbers = ["value", *counters]
         self._zone = _load_zone(time_zone, owner=f"query {name!r}")
-        self._parts = [
-            TermsQuery(
-                name,
-                aggregation=aggregation,
-                aggregated_fields=[dimension],
-                optional_filters={dimension: dimension},
-                metric_fields={
-                    "first_seen": ("min", "first_seen"),
-                    **{counter: ("sum", counter) for counter in own},
-                },
-                annotations={dimension: [RELEASED_ON, *FLAGS]},
-            )
-            for aggregation, own in counters.items()
-        ]
+        self._rows = TermsQuery(
+            name,
+            aggregation=aggregation,
+            aggregated_fields=[dimension],
+            optional_filters={dimension: dimension},
+            metric_fields={
+                "first_seen": ("min", "first_seen"),
+                **{counter: ("sum", counter) for counter in counters},
+            },
+            annotations={dimension: [RELEASED_ON, *FLAGS]},
+        )
 
     @property
     def parameters(self) -> list[dict[str, Any]]:
         """Return what it may be asked with; no dates, since its numbers are of all time."""
-        parameters = self._parts[0].parameters
-        return [parameter for parameter in parameters if parameter["name"] == self._dimension]
+        allowed = (self._dimension, "size")
+        return [each for each in self._rows.parameters if each["name"] in allowed]
 
     @property
     def annotations(self) -> Mapping[str, Sequence[str]]:
         """Return which facts answers show, for those who set them: row field -> names."""
-        return self._parts[0].annotations
+        return self._rows.annotations
 
     def check(self, params: Mapping[str, Any]) -> None:
         """Refuse parameters that no rows could answer, without reading anything."""
-        if "size" in params:  # which would cut off other versions in each part
-            raise InvalidParameter(
-                f"{self._name}: the parameter 'size' is unknown; allowed: {self._dimension}",
-                parameter="size",
-            )
-        self._parts[0].check(params)
+        self._rows.check(params)
 
     def check_rows(self, rows_of: Callable[[str | None, str | None], Any]) -> None:
         """Refuse a configuration that the declared rows can't answer, without reading anything."""
-        for part in self._parts:
-            part.check_rows(rows_of)
+        self._rows.check_rows(rows_of)
 
     def run(self, /, **params: Any) -> dict[str, Any]:
         """Return the answer: all numbers in total, and the versions, the highest `value` first.
@@ -95,39 +87,24 @@ class VersionsQuery:
         Raises:
             InvalidParameter: naming what is unknown or wrong, and what is allowed.
         """
-        self.check(params)
-        answers = [part.run(**params) for part in self._parts]
-        found: dict[str, list[Bucket]] = {}
-        for answer in answers:
-            for bucket in answer["buckets"]:
-                found.setdefault(bucket["key"], []).append(bucket)
-        versions = [self._version(key, buckets) for key, buckets in found.items()]
-        as_of = [answer["as_of"] for answer in answers]
-        return {
-            **self._sums(answers),
-            "type": "bucket",
-            "field": self._dimension,
-            "key_type": "terms",
-            "buckets": sorted(versions, key=lambda version: (-version["value"], version["key"])),
-            "as_of": None if None in as_of else min(as_of),
-        }
+        answer = self._rows.run(**params)
+        # When the first of all versions was seen, nobody asks.
+        del answer["first_seen"]
+        return {**answer, "buckets": [self._version(bucket) for bucket in answer["buckets"]]}
 
-    def _version(self, key: str, buckets: Sequence[Bucket]) -> dict[str, Any]:
+    def _version(self, bucket: Bucket) -> dict[str, Any]:
         # Rows that were counted elsewhere need not say when a version was first seen.
-        seen = [bucket["first_seen"] for bucket in buckets if bucket["first_seen"] is not None]
-        first_seen = min(map(self._day_of, seen), default=None)
-        facts = buckets[0]["annotations"][self._dimension]
+        seen = bucket["first_seen"]
+        first_seen = None if seen is None else self._day_of(seen)
+        facts = bucket["annotations"][self._dimension]
         return {
-            "key": key,
-            **self._sums(buckets),
+            "key": bucket["key"],
+            **{name: bucket[name] for name in self._numbers},
             "first_seen": first_seen,
             RELEASED_ON: facts[RELEASED_ON] or first_seen,
             # Not what is true to Python, as the text "no" is.
             **{flag: facts[flag] is True for flag in FLAGS},
         }
-
-    def _sums(self, parts: Sequence[Bucket]) -> dict[str, float]:
-        return {name: sum(part.get(name, 0.0) for part in parts) for name in self._numbers}
 
     def _day_of(self, time: str) -> str:
         return datetime.fromisoformat(time).astimezone(self._zone).date().isoformat()

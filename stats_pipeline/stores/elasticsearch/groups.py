@@ -14,7 +14,6 @@ from typing import Any
 from stats_pipeline.clock import EPOCH, format_time
 from stats_pipeline.fields import LARGEST, WHOLE_NUMBERS
 from stats_pipeline.metrics import Count, First, Last, Max, Mean, Metric, Min, Sum, Unique
-from stats_pipeline.model import Filter
 from stats_pipeline.sketches import count_and_sketch
 from stats_pipeline.stores.elasticsearch.composites import Bucket, Composite, read_together
 from stats_pipeline.stores.elasticsearch.point_in_time import PointInTime, ascending, descending
@@ -129,7 +128,7 @@ class Grouping:
         return {"filter": kept, "aggregations": {"value": _aggregation(metric)}}
 
     def _kept(self, metric: Metric) -> Query | None:
-        return None if metric.where is None else to_query(Filter((metric.where,)), self.types)
+        return to_query(metric.filter, self.types) if metric.filter.clauses else None
 
 
 class _Lookup:

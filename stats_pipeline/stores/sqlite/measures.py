@@ -121,7 +121,8 @@ def _distinct(source: Source, metric: Unique, column: str) -> Measure:
 
 
 def _condition(source: Source, metric: Metric) -> list[Sql]:
-    return [] if metric.where is None else [source.condition([metric.where])]
+    clauses = metric.filter.clauses
+    return [source.condition(clauses)] if clauses else []
 
 
 def _columns(source: Source, metric: Metric) -> tuple[list[str], Callable[[Sequence[Any]], Any]]:
