@@ -37,8 +37,8 @@ demo: install ## Send a month of traffic through the whole chain, then serve the
 test: install ## Run all tests but the slow ones, on real servers (started if none are given)
 	$(WITH_SERVICES) $(VENV)/bin/pytest -n $(TEST_WORKERS) -m "not slow" $(TEST_ARGS)
 
-test-slow: install ## Run the tests that take minutes
-	$(WITH_SERVICES) $(VENV)/bin/pytest -m slow $(TEST_ARGS)
+test-slow: install ## Run the tests that take minutes: about an hour in all
+	$(WITH_SERVICES) $(VENV)/bin/pytest -n $(TEST_WORKERS) --dist worksteal -m slow $(TEST_ARGS)
 
 coverage: install ## Run the tests and say which lines and branches they leave out
 	$(WITH_SERVICES) $(VENV)/bin/pytest -m "not slow" --cov --cov-report=term $(TEST_ARGS)

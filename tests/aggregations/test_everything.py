@@ -31,7 +31,7 @@ GRACE_DAYS = {"off": 20, "sliding": 3_650}
 #: How many histories are tried, and how many steps they have at most. In Elasticsearch each
 #: creates and deletes dozens of indices.
 SHORT = {"embedded": (8, 25), "distributed": (2, 6)}
-LONG = {"embedded": (1_500, 40), "distributed": (15, 25)}
+LONG = {"embedded": (300, 40), "distributed": (6, 25)}
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,14 @@ RULES = ("off", "fixed", "sliding")
 #: How many stories are tried, and how many steps they have at most.
 LENGTHS = [
     (30, 30),
-    pytest.param((2_000, 50), marks=[pytest.mark.slow, pytest.mark.timeout(3_600)]),
+    pytest.param((300, 50), marks=[pytest.mark.slow, pytest.mark.timeout(3_600)]),
 ]
 
 
 #: On Elasticsearch all takes longer.
 SHORT_LENGTHS = [
     (2, 12),
-    pytest.param((60, 30), marks=[pytest.mark.slow, pytest.mark.timeout(3_600)]),
+    pytest.param((20, 30), marks=[pytest.mark.slow, pytest.mark.timeout(3_600)]),
 ]
 
 
