@@ -18,6 +18,13 @@ class _Filtered:
     #: Which events the metric sees: by one field, or by several, all of which must hold.
     where: Where | Filter | None = None
 
+    def __post_init__(self) -> None:
+        # One form of what means the same, since a change of metrics wants a reset.
+        if isinstance(self.where, Filter) and len(self.where.clauses) == 1:
+            (clause,) = self.where.clauses
+            if isinstance(clause, Where):
+                object.__setattr__(self, "where", clause)
+
     @property
     def filter(self) -> Filter:
         """Return `where` as a filter; without clauses it keeps everything."""

@@ -6,9 +6,9 @@ registry on first use, so that declaring something costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from stats_pipeline.errors import DefinitionError
@@ -68,6 +68,8 @@ class Where:
                 )
             for value in values or ():
                 self._check(name, value)
+            if isinstance(values, Set):  # whose order is another one in each process
+                object.__setattr__(self, name, tuple(sorted(values, key=repr)))
 
     def _check(self, name: str, value: object) -> None:
         """Refuse what no document can have: it would be a condition without effect."""
@@ -85,11 +87,24 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """Keep documents whose time field lies in ``[start, end)``; None leaves a side open."""
+    """Keep documents whose time field lies in ``[start, end)``; None leaves a side open.
+
+    A naive time is UTC.
+    """
 
     field: str
     start: datetime | None = None
     end: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            bound = getattr(self, name)
+            if not isinstance(bound, datetime | None):
+                raise DefinitionError(
+                    f"between({self.field!r}): the {name} is a datetime or None, not {bound!r}"
+                )
+            if bound is not None and bound.tzinfo is None:
+                object.__setattr__(self, name, bound.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +112,17 @@ class Filter:
     """Be a store-neutral condition on documents: all of its clauses hold."""
 
     clauses: tuple[Where | Between, ...] = ()
+
+    def __post_init__(self) -> None:
+        clauses: Any = self.clauses
+        wrong = [clauses]
+        if isinstance(clauses, tuple):
+            wrong = [each for each in clauses if not isinstance(each, Where | Between)]
+        if wrong:
+            raise DefinitionError(
+                f"A Filter has a tuple of conditions, and {wrong[0]!r} is none; add them one by "
+                "one, as Filter().where('kind', include=['crash'])"
+            )
 
     def where(
         self, field: str, include: Iterable[Any] | None = None, exclude: Iterable[Any] | None = None
@@ -117,7 +143,7 @@ class Filter:
 
 def _as_values(values: Any) -> Any:
     """Return the values as a tuple; what is no list of values as it is, for `Where` to refuse."""
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+    if isinstance(values, str | bytes | Set) or not isinstance(values, Iterable):
         return values
     return tuple(values)
 

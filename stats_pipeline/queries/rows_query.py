@@ -210,7 +210,8 @@ class RowsQuery(ABC):
                 for bucket in above["buckets"]
             }
             for key, shares in imported.shares(fields[:depth]).items():
-                level[key][KEY] = shares
+                if key in level:  # and not cut off
+                    level[key][KEY] = shares
 
     def _groups(
         self, snapshot: Snapshot, rows: Rows, asked: Asked, by: Sequence[str]

@@ -41,6 +41,7 @@ def _check_metric(metric: Metric, types: Mapping[str, str], what: str) -> None:
     for clause in metric.filter.clauses:
         if isinstance(clause, Between):
             _check_field(clause.field, types, frozenset({"date"}), what, "has a time")
+            _check_range(clause, what)
             continue
         _check_field(clause.field, types, FILTERABLE, what, "can be filtered by")
         _check_values(clause, types[clause.field], what)
@@ -79,6 +80,13 @@ def _check_values(where: Where, field_type: str, what: str) -> None:
                     f"{what}: {key} has {value!r}, which the field {where.field!r} of the type "
                     f"{field_type} can't have: {error}"
                 ) from None
+
+
+def _check_range(between: Between, what: str) -> None:
+    if between.start is not None and between.end is not None and between.start >= between.end:
+        raise DefinitionError(
+            f"{what}: no {between.field!r} lies between {between.start} and {between.end}"
+        )
 
 
 def _check_value(field_type: str, value: Any) -> None:

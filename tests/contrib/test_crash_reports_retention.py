@@ -72,8 +72,8 @@ def test_a_late_report_costs_its_day_only(make: Make) -> None:
     assert all(server.registries.aggregation(name).follows_from_days for name in NAMES[::2])
 
 
-def test_rows_of_an_earlier_version_want_one_reset(make: Make) -> None:
-    """It kept the first day as `First`, and no days of all time: an update says what to run."""
+def test_rows_of_another_definition_want_one_reset(make: Make) -> None:
+    """A `First` keeps no days of all time: an update says what to run."""
     metrics = {"heartbeats": Count(), "first_seen": First("timestamp")}
     earlier = make(STATS_AGGREGATIONS={EVER: {"aggregator_config": {"metrics": metrics}}})
     take(earlier, [heartbeat("A", "2019-02-20T10:00")])

@@ -73,6 +73,11 @@ def test_a_version_of_which_only_history_is_known_has_no_first_day(server: Pipel
     row = {"start": "1970-01-01", "build_fingerprint": "B0", "count": 5, "heartbeats": 5}
     history = server.moving.history("device-report-build-all-agg", "old")
     assert history.take(lambda: [(1, json.dumps(row).encode())]).rows == 1
+    seen_on(server, "2019-02-27", build="B1")
+    answer = server.query("build-versions", size=1)
+    assert (answer["value"], answer["imported"]) == (6.0, {"old": 5.0})
+    assert [(each["key"], each["imported"]) for each in answer["buckets"]] == [("B0", {"old": 5.0})]
+    assert versions(server, source="").keys() == {"B1"}
     found = versions(server)["B0"]
     assert (found["heartbeats"], found["first_seen"], found["released_on"]) == (5.0, None, None)
     server.annotations.set("build_fingerprint", "B0", {"released_on": "2018-01-01"})
@@ -143,7 +148,7 @@ def test_who_asks_must_be_known(embedded: Backend, make_app: MakeApp) -> None:
     listed = {each["name"]: each for each in answer["queries"]}
     assert set(QUERIES) <= listed.keys()
     parameters = [each["name"] for each in listed["build-versions"]["parameters"]]
-    assert parameters == ["size", "build_fingerprint"]
+    assert sorted(parameters) == ["build_fingerprint", "size", "source"]
     assert all(listed[name]["description"] for name in QUERIES)
     refused = known.test_client().get("/stats/build-versions?build=B1")
     assert (refused.status_code, "build_fingerprint" in refused.text) == (400, True)
@@ -163,7 +168,9 @@ def test_the_command_line_sets_what_people_know(embedded: Backend, make_app: Mak
         current_stats.process_events()
     run("update")
     run("annotations", "set", "build_fingerprint", "B1", "released_on=2019-02-22", "is_beta=true")
-    (bucket,) = run("query", "build-versions")["buckets"]
+    answer = run("query", "build-versions", "build_fingerprint=B1")
+    assert "annotations" not in answer
+    (bucket,) = answer["buckets"]
     assert bucket == {
         "key": "B1",
         "value": 1.0,

@@ -53,6 +53,9 @@ def test_every_answer_with_imported_rows_says_how_much_is_of_which_source(
     assert parts(nested, "key") == {"": of_all, "20": of_all}
     (bucket,) = nested["buckets"]
     assert parts(bucket, "key") == {"": of_all, "f-1": {"awstats": 30.0}, "f-3": {"old": 5.0}}
+    for size, shown in ((1, {"f-1"}), (2, {"f-1", "f-3"})):  # what is cut off says nothing
+        (bucket,) = history.run(TermsQuery("terms", **FILES), size=size)["buckets"]
+        assert parts(bucket, "key").keys() == {"", *shown}
 
 
 def test_an_answer_without_imported_rows_has_the_known_shape(history: RowsOfDownloads) -> None:

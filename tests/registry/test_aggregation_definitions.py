@@ -14,6 +14,8 @@ from stats_pipeline.errors import DefinitionError, StatsError, UnknownAggregatio
 from stats_pipeline.registry import AggregationDefinition
 from tests.registry.conftest import MakeRegistries, Register
 
+NOON = datetime(2016, 12, 18, 12, tzinfo=UTC)
+
 #: A condition that fits.
 SMALL = Filter().where("size", exclude=[0])
 
@@ -139,6 +141,7 @@ def test_rows_have_a_field_for_everything_that_is_declared(define: Any) -> None:
             "'x', which the field 'size'",
         ),
         ({"metrics": {"n": Count(where=SMALL.between("size"))}}, "type long, .*has a time"),
+        ({"metrics": {"n": Count(where=SMALL.between("timestamp", NOON, NOON))}}, "no 'timestamp'"),
         ({"aggregation_field": [["item"]]}, r"no field \['item'\]"),
         ({"metrics": {"n": ("median", "size")}}, r"\('median', 'size'\) is not a metric"),
         ({"metrics": [("sum", "size")]}, "metrics must be a dict"),

@@ -75,4 +75,5 @@ def test_A000_28_a_filter_of_a_metric_without_conditions_is_refused() -> None:
     both = Filter((one, Where("reason", exclude=["UNKNOWN"])))
     assert parse_metric(Count(where=both), owner="shop").filter == both
     assert Count(where=one).filter == Filter((one,))
+    assert repr(Count(where=Filter((one,)))) == repr(Count(where=one))
     assert Count().filter == Filter()

@@ -78,6 +78,32 @@ def test_a_filter_grows_by_clauses_and_leaves_the_one_before_as_it_was() -> None
 
 
 @pytest.mark.parametrize(
+    "clauses",
+    [("kind",), (None,), (Filter(),), Where("kind", ["x"]), [Where("kind", ["x"])], iter(())],
+)
+def test_what_is_no_condition_of_a_filter_is_refused(clauses: Any) -> None:
+    """Also a list and a generator: a check would have used that up, and it would keep all."""
+    with pytest.raises(DefinitionError, match="A Filter has a tuple of conditions, and "):
+        Filter(clauses)
+
+
+def test_bounds_of_a_time_are_aware() -> None:
+    """A naive one is UTC, wherever the process runs; what is no time is refused."""
+    naive = Filter().between("seen", NOON.replace(tzinfo=None), NOON)
+    assert naive == Filter().between("seen", NOON, NOON)
+    for bound in ("2019-01-01", NOON.date(), 0):
+        with pytest.raises(DefinitionError, match=r"between\('seen'\): the end is a datetime or"):
+            Filter().between("seen", None, bound)  # type: ignore[arg-type]
+
+
+def test_a_set_of_values_has_the_same_order_in_every_process() -> None:
+    """The order of a set of texts changes with each process, and metrics are compared as text."""
+    values = {f"value {number}" for number in range(50)}
+    for condition in (Where("item", values), Filter().where("item", values).clauses[0]):  # type: ignore[arg-type]
+        assert condition.include == tuple(sorted(values))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
     "arguments", [{}, {"include": []}, {"exclude": []}, {"include": [], "exclude": None}]
 )
 def test_a_condition_that_keeps_everything_is_refused(arguments: dict[str, Any]) -> None:

@@ -27,11 +27,11 @@ def identify_report(event: Event) -> Event:
     for each kind, device and day.
 
     Raises:
-        KeyError: it has no `device_id` or no `kind`.
+        KeyError: it has no `device_id`.
         InvalidEvent: the device is neither text nor a whole number, a field that is counted by is
-            a list, there is no such kind, or a heartbeat has a boot reason.
+            a list, it has no kind or one that there is not, or a heartbeat has a boot reason.
     """
-    device_id, kind = event.pop("device_id"), event["kind"]
+    device_id, kind = event.pop("device_id"), event.get("kind")
     is_id = isinstance(device_id, str | int) and not isinstance(device_id, bool)
     if not is_id or device_id == "":
         raise InvalidEvent(

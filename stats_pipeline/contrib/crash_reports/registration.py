@@ -1,7 +1,7 @@
 """What is registered for crash reports: one event type, counted by build and by radio version.
 
-Heartbeats and crashes are one event type, so that their counters are one row, written at once: a
-reader never sees the heartbeats of one run beside the crashes of another. What is named by path is
+Heartbeats and crashes are one event type, so that their counters are one row, which is written at
+once: no row has the heartbeats of one run beside the crashes of another. What is named by path is
 imported on use.
 """
 

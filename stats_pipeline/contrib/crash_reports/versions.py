@@ -28,7 +28,7 @@ class VersionsQuery:
         name: the query's name, for messages.
         aggregation: one of all time, with the metric `first_seen`.
         dimension: the field whose values are versions; also the parameter that chooses some.
-        counters: of the aggregation; what is added up to `value`.
+        counters: of the aggregation, in the order of the answer.
         time_zone: IANA name; where days begin, as in the aggregations of days.
 
     Raises:
@@ -65,7 +65,7 @@ class VersionsQuery:
     @property
     def parameters(self) -> list[dict[str, Any]]:
         """Return what it may be asked with; no dates, since its numbers are of all time."""
-        allowed = (self._dimension, "size")
+        allowed = (self._dimension, "size", "source")
         return [each for each in self._rows.parameters if each["name"] in allowed]
 
     @property
@@ -88,8 +88,8 @@ class VersionsQuery:
             InvalidParameter: naming what is unknown or wrong, and what is allowed.
         """
         answer = self._rows.run(**params)
-        # When the first of all versions was seen, nobody asks.
-        del answer["first_seen"]
+        # Of all versions together these say nothing.
+        del answer["first_seen"], answer["annotations"]
         return {**answer, "buckets": [self._version(bucket) for bucket in answer["buckets"]]}
 
     def _version(self, bucket: Bucket) -> dict[str, Any]:
@@ -104,6 +104,8 @@ class VersionsQuery:
             RELEASED_ON: facts[RELEASED_ON] or first_seen,
             # Not what is true to Python, as the text "no" is.
             **{flag: facts[flag] is True for flag in FLAGS},
+            # Of rows that were counted elsewhere, as in any answer.
+            **{name: bucket[name] for name in ("imported",) if name in bucket},
         }
 
     def _day_of(self, time: str) -> str:
