@@ -16,6 +16,9 @@ LONGEST_SECRET_BYTES = 10_000
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
+#: A name in the query part with its value, or a value without a name.
+_QUERY_VALUE = re.compile(r"([?&](?:[^=&]*=)?)[^&]+")
+
 
 class SecretUrl(str):
     """Be a URL whose `repr` hides its password: tools that report errors show local variables."""
@@ -43,7 +46,7 @@ def server_url(*schemes: str) -> Callable[[Any], SecretUrl | None]:
 
 
 def without_password(url: str) -> str:
-    """Return the URL as it may be shown: its password replaced by stars.
+    """Return the URL as it may be shown: its password, and values of its query, are stars.
 
     In doubt more is replaced: a password may hold, unescaped, whatever separates parts of a URL.
     """
@@ -55,11 +58,17 @@ def without_password(url: str) -> str:
     user, at, host = rest.rpartition("@")
     if at:
         name, colon, _ = user.partition(":")
-        return f"{scheme}{name}:***@{host}" if colon else f"{scheme}***@{host}"
+        shown = f"{name}:***" if colon else "***"
+        return f"{scheme}{shown}@{_without_values(host)}"
     if scheme and (not rest or _is_complete(url)):
-        return url
+        return scheme + _without_values(rest)
     # What is no URL may be a password and a part of one: nobody can say where.
     return f"{scheme}***"
+
+
+def _without_values(rest: str) -> str:
+    # A key or token may stand there.
+    return _QUERY_VALUE.sub(r"\1***", rest)
 
 
 def read_secret(path: Path) -> str:

@@ -6,6 +6,7 @@ the day rows of a month.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,16 +83,18 @@ class Tally:
     def number(self, metric: RowMetric) -> float | str | None:
         """Return the number: 0 for a sum over no rows, None for a mean or extreme of nothing.
 
-        The extreme of a date is text in ISO 8601.
+        The extreme of a date is text in ISO 8601. What is too large for a float is the largest one,
+        as in a row: JSON knows no infinity.
         """
         value = self.values.get(metric.name)
         if metric.kind in ("sum", "unique"):
-            return float(value or 0)
+            return _within_floats(value or 0)
         if value is None or not self.rows:
             return None
         if isinstance(value, str):
             return value
-        return float(value) / self.rows if metric.kind == "mean" else float(value)
+        number = _within_floats(value)
+        return number / self.rows if metric.kind == "mean" else number
 
 
 def parse_row_metrics(
@@ -180,6 +183,10 @@ def _parse(name: str, spec: Any, owner: str) -> RowMetric:
         known = [*STORE_METRICS, *ALIASES]
         raise DefinitionError(f"{where}: unknown kind {spec[0]!r}{nearest(spec[0], known)}")
     return RowMetric(name, kind, spec[1])
+
+
+def _within_floats(value: float) -> float:
+    return float(max(-sys.float_info.max, min(sys.float_info.max, value)))
 
 
 def _put_together(kind: str, so_far: Any, value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Totals, and the numbers that all three kinds of queries compute from rows."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -45,6 +46,25 @@ def test_totals_are_the_range_and_the_numbers(e004: RowsOfDownloads) -> None:
         "as_of": "2016-12-20T06:00:00.000Z",
     }
     assert e004.asked == [(None, "file-download-agg")]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_is_too_large_for_a_number_is_the_largest_one(
+    downloads: RowsOfDownloads, sign: int
+) -> None:
+    """Within one day, and over several: JSON has no infinity, which a client could not read."""
+    downloads.write(
+        *(
+            {"timestamp": day, "file_id": item, "count": 1, "volume": sign * 1.7e308}
+            for day in ("2016-12-16", "2016-12-17")
+            for item in "ab"
+        )
+    )
+    total = downloads.run(TotalsQuery("totals", **CONFIG))
+    by_day = downloads.run(DateHistogramQuery("histogram", **CONFIG))
+    by_month = downloads.run(DateHistogramQuery("histogram", **CONFIG), interval="month")
+    for found in (total, *by_day["buckets"], *by_month["buckets"]):
+        assert found["volume"] == sign * sys.float_info.max
 
 
 def test_A004_61_without_rows_sums_are_zero_and_the_rest_is_null(

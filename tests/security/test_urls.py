@@ -23,6 +23,8 @@ SCHEMES = {"STATS_STORE_URL": "https", "STATS_BROKER_URL": "amqps"}
         ("me:secret@es:9200", "me:***@es:9200"),
         ("https://token@es:9200", "https://***@es:9200"),
         ("http://localhost:9200", "http://localhost:9200"),
+        ("https://es:9200/?api_key=abc&d%20f", "https://es:9200/?api_key=***&***"),
+        ("amqps://me:secret@es:5671//?key=abc", "amqps://me:***@es:5671//?key=***"),
         ("sqlite:////var/lib/stats.db", "sqlite:////var/lib/stats.db"),
         ("http://[me:secret", "http://***"),
         ("amqp://me:secret", "amqp://***"),
