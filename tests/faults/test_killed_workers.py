@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 from celery import Celery
 from kombu.entity import Queue
 
+from scripts.services.server import wait_until
 from stats_pipeline import Filter
 from stats_pipeline.pipeline import Pipeline
 from tests.celery.workers import Worker, running_worker, worker_settings
@@ -43,6 +45,9 @@ SHORTEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS = 0.05, 0.6
 
 ARRIVES_WITHIN_SECONDS = 60
 
+#: Fewer than those after which a message is tried alone.
+KILLS_IN_A_ROW = 8
+
 KILLS = [20, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(1_800)])]
 
 
@@ -54,7 +59,11 @@ def test_A004_32_a_worker_killed_again_and_again_loses_nothing_and_counts_nothin
     seed: int,
     kills: int,
 ) -> None:
-    """Each life ends by SIGKILL after a random time; the next worker goes on with the rest."""
+    """Each life ends by SIGKILL after a random time; the next worker goes on with the rest.
+
+    Now and then nobody is killed: a message at which many workers in a row have ended is taken for
+    the reason, and on a busy machine none of them lives long enough.
+    """
     chance = random.Random(seed)
     web = host(distributed)
     events = downloads(kills * EVENTS_PER_KILL)
@@ -65,7 +74,10 @@ def test_A004_32_a_worker_killed_again_and_again_loses_nothing_and_counts_nothin
         time.sleep(chance.uniform(SHORTEST_LIFE_SECONDS, LONGEST_LIFE_SECONDS))
         assert worker.is_running()
         worker.kill()
-        killed_at_work += stored(web) < number * EVENTS_PER_KILL
+        sent = number * EVENTS_PER_KILL
+        killed_at_work += stored(web) < sent
+        if number % KILLS_IN_A_ROW == 0:
+            wait_until(partial(is_done, web, sent), timeout_seconds=ARRIVES_WITHIN_SECONDS)
     sys.stdout.write(f"{killed_at_work} of {kills} were killed at work\n")
     assert killed_at_work, "they were killed too late to prove anything"
     assert_at_rest(web, expected_of(events))
@@ -134,6 +146,11 @@ def test_A004_32_a_celery_worker_whose_processes_are_killed_loses_nothing(
         worker.kill()
         # By beat's schedule, one of the killed processes may have been updating.
         assert_at_rest(host(distributed, clock=LaterClock()), expected_of(events))
+
+
+def is_done(pipeline: Pipeline, sent: int) -> bool:
+    """Process what waits, and tell whether that was all of what was sent."""
+    return pipeline.process_events().taken == 0 and stored(pipeline) >= sent
 
 
 def stored(pipeline: Pipeline) -> int:
