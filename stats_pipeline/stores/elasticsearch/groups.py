@@ -58,8 +58,9 @@ class Grouping:
             name: _Lookup(self._distinct(metric, each))
             for (name, metric), each in zip(uniques.items(), values, strict=True)
         }
+        key_of = self._key_reader(self.by)
         for bucket in buckets:
-            key = self._key(self.by, bucket)
+            key = key_of(bucket)
             yield self._group(key, bucket, {n: one.value_of(key) for n, one in lookups.items()})
 
     def _read(
@@ -100,17 +101,23 @@ class Grouping:
     def _distinct(
         self, metric: Unique, buckets: Iterator[Bucket]
     ) -> Iterator[tuple[Key, Distinct]]:
-        fields = [*self.by, metric.field]
-        keys = (self._key(fields, bucket) for bucket in buckets)
+        keys = map(self._key_reader([*self.by, metric.field]), buckets)
         for key, members in groupby(keys, key=lambda key: key[:-1]):
             yield key, count_and_sketch(member[-1] for member in members)
 
-    def _key(self, fields: Sequence[str], bucket: Bucket) -> Key:
-        values = (bucket["key"][str(i)] for i in range(len(fields)))
-        return tuple(
-            _time_text(value) if self.types.get(name) == "date" else value
-            for name, value in zip(fields, values, strict=True)
-        )
+    def _key_reader(self, fields: Sequence[str]) -> Callable[[Bucket], Key]:
+        """Return what reads the values of these fields from a bucket: once for each visitor."""
+        places = [str(number) for number in range(len(fields))]
+        dates = [number for number, name in enumerate(fields) if self.types.get(name) == "date"]
+
+        def read(bucket: Bucket) -> Key:
+            values = bucket["key"]
+            key = [values[place] for place in places]
+            for number in dates:
+                key[number] = _time_text(key[number])
+            return tuple(key)
+
+        return read
 
     def _group(self, key: Key, bucket: Bucket, distinct: Mapping[str, Distinct]) -> Group:
         count = bucket["doc_count"]
