@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import threading
@@ -106,6 +107,9 @@ def serve(app: Flask, *, host: str, port: int, on_ready: Callable[[str], None]) 
     # Before the app sees it: the server would put a body of a gigabyte on the disk.
     largest_bytes = app.config["MAX_CONTENT_LENGTH"]
     limit = {} if largest_bytes is None else {"max_request_body_size": largest_bytes}
+    # It warns of each request that waits for a thread, and at the start, where no thread has begun
+    # yet, of the first one.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = create_server(app, sockets=[listening], **limit)
     try:
         with _stopped_by_signals(), BackgroundWork(app):

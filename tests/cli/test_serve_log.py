@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +75,14 @@ def served(folder: Path, settings: Mapping[str, str]) -> Iterator[Served]:
         process.terminate()
         process.wait(PATIENCE_SECONDS)
         sys.stdout.write(log.read_text())
+
+
+def test_requests_that_wait_for_a_moment_are_no_line_of_the_log(tmp_path: Path) -> None:
+    """Of many at once some wait for a thread; and of the first one, where no thread has begun."""
+    many = 50
+    with served(tmp_path, {}) as server, ThreadPoolExecutor(many) as clients:
+        assert list(clients.map(server.get, ["/stats/"] * many)) == [200] * many
+        assert "depth" not in server.log.read_text()
 
 
 def test_A004_15_a_failing_builder_is_logged_with_its_traceback(tmp_path: Path) -> None:
