@@ -109,7 +109,7 @@ def serve(app: Flask, *, host: str, port: int, on_ready: Callable[[str], None]) 
     limit = {} if largest_bytes is None else {"max_request_body_size": largest_bytes}
     # It warns of each request that waits for a thread, and at the start, where no thread has begun
     # yet, of the first one.
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    get_logger("waitress.queue").setLevel(logging.ERROR)
     server = create_server(app, sockets=[listening], **limit)
     try:
         with _stopped_by_signals(), BackgroundWork(app):
