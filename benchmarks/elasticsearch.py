@@ -14,6 +14,7 @@ from elasticsearch import Elasticsearch
 from elasticsearch.helpers import bulk
 
 from benchmarks.measuring import Measured, run_chain, timed
+from stats_pipeline.stores.elasticsearch.client import chunks_of_names
 from stats_pipeline.stores.protocol import Document
 
 VARIABLE = "STATS_TEST_ELASTICSEARCH_URL"
@@ -51,8 +52,8 @@ def own_prefix(url: str) -> Iterator[tuple[Elasticsearch, str]]:
         finally:
             api.indices.delete_index_template(name=f"{prefix}*")
             found = api.indices.get(index=f"{prefix}*", expand_wildcards="all")
-            if found:
-                api.indices.delete(index=list(found))
+            for chunk in chunks_of_names(list(found)):
+                api.indices.delete(index=chunk)
 
 
 def measure_elasticsearch(

@@ -15,6 +15,7 @@ from stats_pipeline import Filter, StatsPipeline
 from stats_pipeline.clock import Clock
 from stats_pipeline.pipeline import Pipeline
 from stats_pipeline.settings import read_settings
+from stats_pipeline.stores.elasticsearch.client import chunks_of_names
 from stats_pipeline.stores.protocol import Document
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -138,10 +139,9 @@ def cleared(elasticsearch_url: str, prefix: str) -> Iterator[None]:
     yield
     with Elasticsearch(elasticsearch_url) as api:
         api.options(ignore_status=404).indices.delete_index_template(name=f"{prefix}*")
-        found = list(api.indices.get(index=f"{prefix}*", expand_wildcards="all"))
-        # A few at once: their names are in a line of the request.
-        for start in range(0, len(found), 20):
-            api.indices.delete(index=found[start : start + 20])
+        found = api.indices.get(index=f"{prefix}*", expand_wildcards="all")
+        for chunk in chunks_of_names(list(found)):
+            api.indices.delete(index=chunk)
 
 
 def pipeline_of(app: Flask) -> Pipeline:

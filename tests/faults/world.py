@@ -17,8 +17,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from elasticsearch import Elasticsearch
-
 from stats_pipeline import Drop
 from stats_pipeline.clock import ManualClock, format_time, parse_time
 from stats_pipeline.model import Event
@@ -30,6 +28,7 @@ from stats_pipeline.stores.opening import open_store
 from tests.aggregations.host import host_settings, rows
 from tests.faults.crashing import CRASHES, Crash, Fate, Watched, WatchedQueue, overtaken_by
 from tests.faults.reference import WINDOW_SECONDS, totals
+from tests.support import cleared
 
 NOON = datetime(2017, 1, 20, 12, tzinfo=UTC)
 LEASE_SECONDS = 5
@@ -281,16 +280,11 @@ def embedded_world(rule: str) -> Iterator[World]:
 def elasticsearch_world(rule: str, store_url: str) -> Iterator[World]:
     """Give a world on Elasticsearch and a SQLite queue; nothing of it is left behind."""
     prefix = f"t{token_hex(4)}-"
-    with TemporaryDirectory() as folder:
+    with cleared(store_url, prefix), TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/stats.db"
         world = World(Host(rule, store_url, url, Path(folder), prefix))
         yield world
         world.close()
-    with Elasticsearch(store_url) as api:
-        api.options(ignore_status=404).indices.delete_index_template(name=f"{prefix}*")
-        names = list(api.indices.get(index=f"{prefix}*", expand_wildcards="all"))
-        if names:
-            api.indices.delete(index=names)
 
 
 def process(pipeline: Pipeline) -> int:

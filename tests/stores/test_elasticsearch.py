@@ -18,17 +18,14 @@ from stats_pipeline.stores.protocol import Put, Record, Store, Verdict
 from stats_pipeline.templates import IndexTemplate
 from tests.stores.conftest import MakeTemplate, Write
 from tests.stores.contract import StoreContract
+from tests.support import cleared
 
 
 @pytest.fixture
 def cluster(elasticsearch_url: str, index_prefix: str) -> Iterator[Elasticsearch]:
     """Give an operator's access to the cluster; what the test has made is deleted behind it."""
-    with Elasticsearch(elasticsearch_url) as cluster:
+    with cleared(elasticsearch_url, index_prefix), Elasticsearch(elasticsearch_url) as cluster:
         yield cluster
-        made = cluster.indices.get_settings(index=f"{index_prefix}*", expand_wildcards="all")
-        for index in made:
-            cluster.indices.delete(index=index)
-        cluster.options(ignore_status=404).indices.delete_index_template(name=f"{index_prefix}*")
 
 
 @pytest.fixture
