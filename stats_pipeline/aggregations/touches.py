@@ -26,10 +26,9 @@ class Touches:
         """Count a row that was written; `before` is what was there."""
         old = before or {}
         touched = [name for name in self._created if body.get(name, 0) != old.get(name, 0)]
-        creators = touched[:1] if before is None else []
-        for name in creators:
-            self._created[name] += 1
-        for name in touched[len(creators) :]:
+        if before is None and touched:
+            self._created[touched.pop(0)] += 1
+        for name in touched:
             self._updated[name] += 1
 
     def report(self) -> AggregationReport:

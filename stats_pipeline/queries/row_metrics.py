@@ -6,13 +6,12 @@ the day rows of a month.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from stats_pipeline.errors import DefinitionError, nearest
-from stats_pipeline.fields import NUMBERS, ORDERED
+from stats_pipeline.fields import LARGEST, NUMBERS, ORDERED
 from stats_pipeline.metrics import Count, Max, Metric, Min, Sum, Unique
 from stats_pipeline.queries.reading import Rows
 from stats_pipeline.sketches import BOUND
@@ -186,7 +185,9 @@ def _parse(name: str, spec: Any, owner: str) -> RowMetric:
 
 
 def _within_floats(value: float) -> float:
-    return float(max(-sys.float_info.max, min(sys.float_info.max, value)))
+    # Also what is no number at all, as one infinity less another: so not by `nearest_number`.
+    largest = LARGEST["double"]
+    return float(max(-largest, min(largest, value)))
 
 
 def _put_together(kind: str, so_far: Any, value: Any) -> Any:

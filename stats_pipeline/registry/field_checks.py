@@ -42,9 +42,9 @@ def _check_metric(metric: Metric, types: Mapping[str, str], what: str) -> None:
         if isinstance(clause, Between):
             _check_field(clause.field, types, frozenset({"date"}), what, "has a time")
             _check_range(clause, what)
-            continue
-        _check_field(clause.field, types, FILTERABLE, what, "can be filtered by")
-        _check_values(clause, types[clause.field], what)
+        else:
+            _check_field(clause.field, types, FILTERABLE, what, "can be filtered by")
+            _check_values(clause, types[clause.field], what)
     if isinstance(metric, Sum | Mean):
         _check_field(metric.field, types, NUMBERS, what, "is a number")
     elif isinstance(metric, Min | Max):

@@ -61,7 +61,8 @@ def crash(
     **more: Any,
 ) -> Event:
     """Return a crash report as a phone sends it."""
-    return heartbeat(device, time, build, radio, **{"kind": "crash", "boot_reason": reason} | more)
+    beat = heartbeat(device, time, build, radio)
+    return {**beat, "kind": "crash", "boot_reason": reason, **more}
 
 
 def beats(*days: str, device: str = "A", build: str = "B1") -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-from stats_pipeline import Count, Filter, Min
+from stats_pipeline import Count, Filter, Min, Where
 from stats_pipeline.contrib.crash_reports.identity import CRASH, HEARTBEAT
 
 EVENT_TYPE = "device-report"
@@ -32,7 +32,7 @@ _CRASHES = Filter().where("kind", include=[CRASH])
 
 #: What is counted. Every report is in exactly one of them, also a crash without a reason.
 COUNTERS: Mapping[str, Count] = {
-    "heartbeats": Count(where=Filter().where("kind", include=[HEARTBEAT])),
+    "heartbeats": Count(where=Where("kind", include=(HEARTBEAT,))),
     "prob_crashes": Count(where=_CRASHES.where("boot_reason", include=CRASH_REASONS)),
     "smpl": Count(where=_CRASHES.where("boot_reason", include=SMPL_REASONS)),
     "other": Count(where=_CRASHES.where("boot_reason", exclude=[*CRASH_REASONS, *SMPL_REASONS])),

@@ -97,16 +97,17 @@ class VersionsQuery:
         seen = bucket["first_seen"]
         first_seen = None if seen is None else self._day_of(seen)
         facts = bucket["annotations"][self._dimension]
-        return {
+        version = {
             "key": bucket["key"],
             **{name: bucket[name] for name in self._numbers},
             "first_seen": first_seen,
             RELEASED_ON: facts[RELEASED_ON] or first_seen,
             # Not what is true to Python, as the text "no" is.
             **{flag: facts[flag] is True for flag in FLAGS},
-            # Of rows that were counted elsewhere, as in any answer.
-            **{name: bucket[name] for name in ("imported",) if name in bucket},
         }
+        if "imported" in bucket:  # of rows that were counted elsewhere, as in any answer
+            version["imported"] = bucket["imported"]
+        return version
 
     def _day_of(self, time: str) -> str:
         return datetime.fromisoformat(time).astimezone(self._zone).date().isoformat()
